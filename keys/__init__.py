@@ -1,0 +1,1 @@
+"""Keys, signatures, sealing and the members' directory; imports nothing of `exchange`."""

@@ -1,0 +1,223 @@
+"""Import rules that the contracts in pyproject.toml cannot say, over the same import graph."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("exchange", "keys", "schemas")
+CORES = (
+    "exchange.*.core",
+    "exchange.audit.*",
+    "exchange.consent.*",
+    "exchange.node.inbound",
+    "exchange.node.outbound",
+    "exchange.node.state",
+    "exchange.node.streams",
+    "exchange.records.*",
+    "exchange.relay.admission",
+    "exchange.relay.effects",
+)
+PURE = ("keys.*", "schemas.*", *CORES)
+# What touches a key file, and the libraries' own randomness.
+IMPURE = ("keys.keystore", "keys.primitives")
+INPUT_AND_OUTPUT = (
+    "aiohttp",
+    "asyncio",
+    "logging",
+    "os",
+    "pathlib",
+    "random",
+    "secrets",
+    "shutil",
+    "socket",
+    "sqlite3",
+    "ssl",
+    "structlog",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+)
+CLOCK_AND_CHANCE = {"getrandom", "now", "today", "urandom", "utcnow", "uuid1", "uuid4"}
+RELAY_KEYS = tuple(
+    f"keys.{name}" for name in ("charter", "directory", "errors", "keyids", "log", "merkle", "note", "verify")
+)
+SECRET_KEYS = ("keys.identity", "keys.keystore", "keys.sealing", "keys.signing")
+
+
+def matches(module: str, patterns: tuple[str, ...]) -> bool:
+    """Whether `module`, or a package that it lies in, is named by one of the patterns."""
+    parents = [module.rsplit(".", level)[0] for level in range(module.count(".") + 1)]
+    return any(fnmatchcase(name, pattern) for name in parents for pattern in patterns)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Modules `who` (less `but_not`) import nothing of `forbidden` (less `allowed`); `example` breaks it."""
+
+    name: str
+    who: tuple[str, ...]
+    forbidden: tuple[str, ...]
+    example: tuple[str, str]
+    but_not: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+
+    def breaches(self, imports: Mapping[str, frozenset[str]]) -> list[str]:
+        """Each import that the rule refuses, as `importer imports imported`."""
+        return [
+            f"{importer} imports {imported}"
+            for importer, targets in sorted(imports.items())
+            if matches(importer, self.who) and not matches(importer, self.but_not)
+            for imported in sorted(targets)
+            if matches(imported, self.forbidden) and not matches(imported, self.allowed)
+        ]
+
+
+RULES = (
+    Rule(
+        "one module touches the cryptographic libraries",
+        who=PACKAGES,
+        but_not=("keys.primitives",),
+        forbidden=("nacl", "cryptography"),
+        example=("keys.verify", "nacl"),
+    ),
+    Rule(
+        "pure modules do no input or output and know no clock",
+        who=PURE,
+        but_not=IMPURE,
+        forbidden=(*INPUT_AND_OUTPUT, "keys.keystore"),
+        example=("exchange.relay.core", "time"),
+    ),
+    Rule(
+        "cores use no engine, no shell and no command",
+        who=CORES,
+        forbidden=("exchange",),
+        allowed=(*CORES, "exchange.errors"),
+        example=("exchange.consent.authorise", "exchange.storage.port"),
+    ),
+    Rule(
+        "the relay can verify and has no use for secrets",
+        who=("exchange.relay",),
+        forbidden=("keys.*",),
+        allowed=RELAY_KEYS,
+        example=("exchange.relay.app", "keys.sealing"),
+    ),
+    Rule(
+        "engines hold bytes: no keys, no rules",
+        who=("exchange.storage", "exchange.convert"),
+        forbidden=("keys", "exchange"),
+        allowed=("exchange.storage", "exchange.convert", "exchange.errors"),
+        example=("exchange.storage.sqlite", "exchange.relay.core"),
+    ),
+    Rule(
+        "shells are given their engine",
+        who=("exchange.relay", "exchange.node"),
+        forbidden=("exchange.storage.*",),
+        allowed=("exchange.storage.port",),
+        example=("exchange.node.app", "exchange.storage.sqlite"),
+    ),
+    Rule(
+        "the console knows a node by its interface only",
+        who=("exchange.console",),
+        forbidden=PACKAGES,
+        allowed=("exchange.console", "exchange.client"),
+        example=("exchange.console.views", "exchange.node.app"),
+    ),
+    Rule(
+        "the client stands alone",
+        who=("exchange.client",),
+        forbidden=PACKAGES,
+        allowed=("exchange.client",),
+        example=("exchange.client.models", "schemas.ids"),
+    ),
+)
+
+
+@cache
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph(*PACKAGES, include_external_packages=True, cache_dir=None)
+
+
+@cache
+def imports() -> dict[str, frozenset[str]]:
+    built = graph()
+    return {module: frozenset(built.find_modules_directly_imported_by(module)) for module in ours()}
+
+
+def ours() -> list[str]:
+    return sorted(module for module in graph().modules if matches(module, PACKAGES))
+
+
+def pure_files() -> Iterator[Path]:
+    for module in ours():
+        if matches(module, PURE) and not matches(module, IMPURE):
+            stem = ROOT.joinpath(*module.split("."))
+            yield stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py")
+
+
+def reads_outside(tree: ast.AST) -> list[str]:
+    """Calls in `tree` that read the clock, chance or a file without any import that would show it."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            match node.func:
+                case ast.Attribute(attr=name) if name in CLOCK_AND_CHANCE:
+                    found.append(f"line {node.lineno}: {name}()")
+                case ast.Name(id="open" | "input" as name):
+                    found.append(f"line {node.lineno}: {name}()")
+    return found
+
+
+def test_the_graph_holds_the_packages() -> None:
+    assert {"keys", "schemas", "schemas.canon", "exchange"} <= set(ours())
+    assert "msgpack" in imports()["schemas.canon"]
+
+
+def test_the_contracts_of_pyproject_hold() -> None:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name.replace(" ", "-"))
+def test_no_module_breaks_the_rule(rule: Rule) -> None:
+    importer, imported = rule.example
+    assert rule.breaches({importer: frozenset({imported})}) == [f"{importer} imports {imported}"]
+    assert rule.breaches(imports()) == []
+
+
+def test_what_the_relay_may_import_reaches_no_secret_either() -> None:
+    built = graph()
+    for module in RELAY_KEYS:
+        if module in built.modules:
+            assert [m for m in built.find_upstream_modules(module) if matches(m, SECRET_KEYS)] == [], module
+
+
+@pytest.mark.parametrize("source", ["datetime.now(tz=UTC)", "uuid.uuid4()", "open('x')", "date.today()"])
+def test_a_hidden_read_is_seen(source: str) -> None:
+    assert len(reads_outside(ast.parse(source))) == 1
+
+
+def test_pure_modules_read_nothing_from_outside() -> None:
+    files = list(pure_files())
+    assert files
+    found = {path.name: reads_outside(ast.parse(path.read_text("utf-8"))) for path in files}
+    assert {name: calls for name, calls in found.items() if calls} == {}
+
+
+def test_importing_the_client_loads_no_cryptography() -> None:
+    for module in (name for name in ours() if matches(name, ("exchange.client",))):
+        program = f"import sys, {module}; print(*sys.modules, sep='\\n')"
+        run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+        loaded = {name.split(".")[0] for name in run.stdout.split()}
+        assert "exchange" in loaded
+        assert loaded.isdisjoint({"keys", "schemas", "nacl", "cryptography"}), module

@@ -1,0 +1,173 @@
+"""What an envelope's body holds once decrypted: transport part, manifest, attachments, padding (docs/protocol.md, "Content").
+
+The manifest names each attachment by its digest, so the Provision's commitment to the manifest commits to all of it,
+and an attachment of any size is checked while it streams by.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from schemas import limits
+from schemas.canon import Blob, Choice, Field, Seq, Struct, Text, Uint, decode, encode, fixed
+from schemas.contexts import Context, framed
+from schemas.errors import DecodeError, Reason
+from schemas.ids import DIGEST, ID16, MEMBER, Digest, MemberId, StreamId
+
+# Below this every message is padded to one size, so that short answers do not stand out.
+_LEAST: Final = 1024
+_LENGTH_BYTES: Final = 4
+# Path separators, line separators, and the controls of writing direction (UAX #9): they reorder what a reader sees.
+_UNSAFE_NAME: Final = re.compile(r"[/\\\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+class ContentKind(IntEnum):
+    """What the manifest's body is."""
+
+    RECORD = 1
+    HEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that follows the manifest: plain name, media type, size in bytes, SHA-256."""
+
+    filename: str
+    media_type: str
+    size: int
+    sha256: Digest
+
+    def __post_init__(self) -> None:
+        """Refuse a name that is a path or hides its end: it is written to disks and shown to people."""
+        if _UNSAFE_NAME.search(self.filename) is not None or self.filename in (".", ".."):
+            raise DecodeError(Reason.OUT_OF_RANGE, "Attachment.filename")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The content part, passed on byte for byte: `body` is the record's JSON text, or a head."""
+
+    salt: bytes
+    providers: tuple[MemberId, ...]
+    kind: ContentKind
+    body: bytes
+    attachments: tuple[Attachment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """The part that is new for every envelope.
+
+    Attributes:
+        directory_size: the size of the directory that the sender used.
+        content_size: bytes of the content part: manifest with its length, and attachments.
+    """
+
+    directory_size: int
+    content_size: int
+
+
+class VoidReason(IntEnum):
+    """Why a number was used and no envelope will come under it."""
+
+    EXPIRED = 1
+    REFUSED = 2
+    SUPERSEDED = 3
+    LOST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """A number that its sender settles without an envelope."""
+
+    number: int
+    reason: VoidReason
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The sender's statement of how far a stream to this recipient is.
+
+    Attributes:
+        last: the last number used, 0 when none.
+        digest: of the header that carried it; 32 zero bytes when none.
+        voids: numbers settled without an envelope, ascending.
+    """
+
+    stream: StreamId
+    last: int
+    digest: Digest
+    voids: tuple[Void, ...]
+
+
+ATTACHMENT: Final = Struct(
+    Attachment,
+    Field(1, "filename", Text(limits.MAX_FILENAME)),
+    Field(2, "media_type", Text(limits.MAX_FILENAME)),
+    Field(3, "size", Uint(0, limits.MAX_CONTENT)),
+    Field(4, "sha256", DIGEST),
+)
+MANIFEST: Final = Struct(
+    Manifest,
+    Field(1, "salt", fixed(32)),
+    Field(2, "providers", Seq(MEMBER, 1, limits.MAX_PROVIDERS, lambda m: m)),
+    Field(3, "kind", Choice(ContentKind)),
+    Field(4, "body", Blob(1, limits.MAX_RECORD)),
+    Field(5, "attachments", Seq(ATTACHMENT, 0, limits.MAX_ATTACHMENTS)),
+)
+TRANSPORT: Final = Struct(
+    Transport,
+    Field(1, "directory_size", Uint(0, limits.MAX_DIRECTORY_SIZE)),
+    Field(2, "content_size", Uint(1, limits.MAX_CONTENT)),
+)
+VOID: Final = Struct(Void, Field(1, "number", Uint(1, limits.MAX_NUMBER)), Field(2, "reason", Choice(VoidReason)))
+HEAD: Final = Struct(
+    Head,
+    Field(1, "stream", ID16),
+    Field(2, "last", Uint(0, limits.MAX_NUMBER)),
+    Field(3, "digest", DIGEST),
+    Field(4, "voids", Seq(VOID, 0, 256, lambda void: void.number)),
+)
+
+
+def commitment_input(manifest: bytes) -> bytes:
+    """The bytes whose SHA-256 is the Provision's commitment; the salt stands inside the manifest."""
+    return framed(Context.CONTENT, manifest)
+
+
+def padded_size(size: int) -> int:
+    """Padme: the padded size for `size` bytes, which tells an observer O(log log size) bits of it.
+
+    Source: Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs", 2019, section 4.
+    """
+    size = max(size, _LEAST)
+    exponent = size.bit_length() - 1
+    mantissa = exponent.bit_length()
+    mask = (1 << (exponent - mantissa)) - 1
+    return (size + mask) & ~mask
+
+
+def payload_prefix(transport: Transport, manifest: bytes) -> bytes:
+    """What stands before the attachments: each part after its length, 4 bytes, big-endian."""
+    head = encode(TRANSPORT, transport)
+    return _sized(head) + _sized(manifest)
+
+
+def content_size(manifest: bytes, attachments: tuple[Attachment, ...]) -> int:
+    """Bytes of the content part."""
+    return _LENGTH_BYTES + len(manifest) + sum(attachment.size for attachment in attachments)
+
+
+def read_transport(data: bytes) -> Transport:
+    """Read a transport part; raises DecodeError."""
+    return decode(TRANSPORT, data, limits.MAX_TRANSPORT)
+
+
+def read_manifest(data: bytes) -> Manifest:
+    """Read a manifest; raises DecodeError."""
+    return decode(MANIFEST, data, limits.MAX_MANIFEST)
+
+
+def _sized(part: bytes) -> bytes:
+    return len(part).to_bytes(_LENGTH_BYTES, "big") + part

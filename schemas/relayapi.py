@@ -1,0 +1,185 @@
+"""Frames of the authenticated WebSocket between a node and the relay, and the relay's paths (docs/protocol.md, "Relay API").
+
+A frame is one kind byte and one object. The node connects; the relay sends Challenge; the node answers Proof; the relay
+answers Welcome; then the relay sends Deliver and Notice, the node sends Acks and Seen, in any order.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from schemas import limits
+from schemas.canon import Blob, Choice, Field, Seq, Struct, decode, encode, fixed
+from schemas.errors import DecodeError, Reason
+from schemas.ids import DIGEST, ED25519_SIGNATURE, ID16, MEMBER, TIME, Digest, EnvelopeId, KeyId, MemberId, nested
+
+PATH_ENVELOPES: Final = "/v1/envelopes"
+PATH_MAILBOX: Final = "/v1/mailbox"
+PATH_BODIES: Final = "/v1/bodies"
+PATH_DIRECTORY: Final = "/v1/directory"
+PATH_ACKS: Final = "/v1/acknowledgements"
+PATH_NOTICES: Final = "/v1/notices"
+PATH_SESSION: Final = "/v1/session"
+
+# A body up to this size travels inside its Deliver frame; a larger one is fetched as a stream.
+INLINE_BODY: Final = 64 * limits.KIB
+MAX_FRAME: Final = limits.MAX_HEADER + INLINE_BODY + 8 * limits.KIB
+# How many envelopes the relay sends before it waits for acknowledgements: bounds what a slow node makes it hold.
+WINDOW: Final = 64
+MAX_ACKS: Final = 64
+
+
+class SessionRole(IntEnum):
+    """What a session is for."""
+
+    NODE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The relay's first word: 32 random bytes and which of its identities speaks."""
+
+    nonce: bytes
+    relay: KeyId
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatement:
+    """What both sides sign, each under its own label; bound to the TLS certificate that the client saw.
+
+    `tls_digest` is its SHA-256 (tls-server-end-point, RFC 5929), None on a plain loopback connection.
+    """
+
+    nonce: bytes
+    relay: KeyId
+    member: MemberId
+    role: SessionRole
+    time: int
+    tls_digest: Digest | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The node's answer: the exact bytes of its statement, its signing key, its signature."""
+
+    statement: bytes
+    key_id: KeyId
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The relay's signature over the same statement."""
+
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """One envelope for the node: header, signed receipt, and the body when it is small."""
+
+    header: bytes
+    receipt: bytes
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Acknowledgements by recipients of envelopes that this node sent."""
+
+    acknowledgements: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Acks:
+    """This node's own acknowledgements."""
+
+    acknowledgements: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenItem:
+    """One acknowledgement that the sender has on file: which envelope, by which recipient."""
+
+    envelope: EnvelopeId
+    recipient: MemberId
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The node has these notices on file; the relay need not repeat them."""
+
+    items: tuple[SeenItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """Answer to a pull: envelopes and notices that wait."""
+
+    envelopes: tuple[Deliver, ...]
+    acknowledgements: tuple[bytes, ...]
+
+
+Frame = Challenge | Proof | Welcome | Deliver | Notice | Acks | Seen
+
+SESSION_STATEMENT: Final = Struct(
+    SessionStatement,
+    Field(1, "nonce", fixed(32)),
+    Field(2, "relay", DIGEST),
+    Field(3, "member", MEMBER),
+    Field(4, "role", Choice(SessionRole)),
+    Field(5, "time", TIME),
+    Field(6, "tls_digest", DIGEST, optional=True),
+)
+_ACKS: Final = Seq(nested(limits.MAX_SMALL_OBJECT), 1, MAX_ACKS)
+_CHALLENGE: Final = Struct(
+    Challenge, Field(1, "nonce", fixed(32)), Field(2, "relay", DIGEST), Field(3, "time", TIME)
+)
+_PROOF: Final = Struct(
+    Proof,
+    Field(1, "statement", nested(limits.MAX_SMALL_OBJECT)),
+    Field(2, "key_id", DIGEST),
+    Field(3, "signature", ED25519_SIGNATURE),
+)
+_WELCOME: Final = Struct(Welcome, Field(1, "signature", ED25519_SIGNATURE))
+_DELIVER: Final = Struct(
+    Deliver,
+    Field(1, "header", nested(limits.MAX_HEADER)),
+    Field(2, "receipt", nested(limits.MAX_SMALL_OBJECT)),
+    Field(3, "body", Blob(1, INLINE_BODY), optional=True),
+)
+_NOTICE: Final = Struct(Notice, Field(1, "acknowledgements", _ACKS))
+ACKS: Final = Struct(Acks, Field(1, "acknowledgements", _ACKS))
+_SEEN_ITEM: Final = Struct(SeenItem, Field(1, "envelope", ID16), Field(2, "recipient", MEMBER))
+SEEN: Final = Struct(Seen, Field(1, "items", Seq(_SEEN_ITEM, 1, MAX_ACKS)))
+MAILBOX: Final = Struct(
+    Mailbox,
+    Field(1, "envelopes", Seq(_DELIVER, 0, WINDOW)),
+    Field(2, "acknowledgements", Seq(nested(limits.MAX_SMALL_OBJECT), 0, MAX_ACKS)),
+)
+MAX_MAILBOX: Final = 2 * MAX_FRAME + MAX_ACKS * limits.MAX_SMALL_OBJECT
+
+_KINDS: Final[dict[int, tuple[type, Struct[Frame]]]] = {
+    1: (Challenge, _CHALLENGE),  # type: ignore[dict-item]  # each Struct is of its own frame type
+    2: (Proof, _PROOF),  # type: ignore[dict-item]
+    3: (Welcome, _WELCOME),  # type: ignore[dict-item]
+    4: (Deliver, _DELIVER),  # type: ignore[dict-item]
+    5: (Notice, _NOTICE),  # type: ignore[dict-item]
+    6: (Acks, ACKS),  # type: ignore[dict-item]
+    7: (Seen, SEEN),  # type: ignore[dict-item]
+}
+_NUMBERS: Final = {cls: number for number, (cls, _) in _KINDS.items()}
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """Kind byte and object."""
+    number = _NUMBERS[type(frame)]
+    return bytes([number]) + encode(_KINDS[number][1], frame)
+
+
+def decode_frame(data: bytes) -> Frame:
+    """Read one frame; raises DecodeError."""
+    if not data or data[0] not in _KINDS:
+        raise DecodeError(Reason.WRONG_TYPE, "Frame")
+    return decode(_KINDS[data[0]][1], data[1:], MAX_FRAME)

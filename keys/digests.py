@@ -1,0 +1,46 @@
+"""Every digest that names or commits to something: SHA-256 (FIPS 180-4) over labelled, length-framed bytes."""
+
+import hashlib
+
+from schemas.charter import HybridPublic
+from schemas.content import commitment_input
+from schemas.contexts import Context, framed
+from schemas.envelope import Header
+from schemas.ids import Digest, KeyId
+from schemas.statement import KemPublic
+
+
+def sha256(data: bytes) -> Digest:
+    """Plain SHA-256, where the format says so: core bytes inside a wrap's info, bodies, attachments."""
+    return Digest(hashlib.sha256(data).digest())
+
+
+def key_id(keys: HybridPublic) -> KeyId:
+    """Names a root or signing key."""
+    return KeyId(sha256(framed(Context.KEY_ID, keys.ed25519, keys.mldsa65)))
+
+
+def epoch_key_id(keys: KemPublic) -> KeyId:
+    """Names an epoch key."""
+    return KeyId(sha256(framed(Context.KEY_ID, keys.mlkem768, keys.x25519)))
+
+
+def header_digest(header: Header) -> Digest:
+    """Names what the sender signed; the signature itself is not part of it."""
+    return sha256(framed(Context.HEADER_DIGEST, header.core_bytes, header.wraps_bytes))
+
+
+def content_commitment(manifest: bytes) -> Digest:
+    """The Provision's commitment to a content."""
+    return sha256(commitment_input(manifest))
+
+
+def charter_digest(body: bytes) -> Digest:
+    """Names one version of the charter; read aloud when a node is set up."""
+    return sha256(framed(Context.CHARTER_DIGEST, body))
+
+
+def fingerprint(digest: bytes) -> str:
+    """A digest for reading aloud: 16 groups of 4 hexadecimal digits."""
+    text = digest.hex()
+    return " ".join(text[i : i + 4] for i in range(0, len(text), 4))

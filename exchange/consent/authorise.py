@@ -1,0 +1,189 @@
+"""`authorise`: the one rule of who may send what to whom (provision 1.7), for sender's node, relay and receiver's node.
+
+A transfer is allowed when, for every Provision in the envelope, its providers' signatures hold, its terms hold at the
+moment of decision, the sender holds the information lawfully, and every recipient is one of its providers, in its
+audience, admitted by its onward terms, or covered by a valid Grant of every provider.
+"""
+
+from exchange.consent.decision import (
+    Decision,
+    Ground,
+    Ledger,
+    Permission,
+    Refusal,
+    Rule,
+    Transfer,
+    Use,
+)
+from keys.directory import Directory
+from keys.verify import VerifiedHeader, grant_fault, provision_fault
+from schemas.charter import Role
+from schemas.grant import Grant
+from schemas.ids import MemberId
+from schemas.limits import MAX_CLOCK_AHEAD
+from schemas.provision import Provision
+from schemas.terms import Onward
+
+
+def authorise(header: VerifiedHeader, directory: Directory, ledger: Ledger, now: int) -> Decision:
+    """Judge one envelope at `now` (Unix seconds), the moment of decision: the relay's acceptance, or before it, the present.
+
+    A later judge passes the time and the directory of the relay's receipt. Pure: the same facts give the same answer
+    on every side. Never raises for a well-formed header.
+    """
+    core = header.core
+    transfer = Transfer(core.sender, header.recipients, core.provisions, core.grants, core.purpose, core.precedence)
+    return authorise_transfer(transfer, directory, ledger, now)
+
+
+def authorise_transfer(transfer: Transfer, directory: Directory, ledger: Ledger, now: int) -> Decision:
+    """The same rule for a transfer that a node intends and has not sealed yet."""
+    return _Judgement(transfer, directory, ledger, now).decide()
+
+
+class _Judgement:
+    """The facts of one call, so that each rule can be a method of its own."""
+
+    def __init__(self, transfer: Transfer, directory: Directory, ledger: Ledger, now: int) -> None:
+        self._transfer = transfer
+        self._recipients = transfer.recipients
+        self._directory = directory
+        self._ledger = ledger
+        self._now = now
+        self._grants: list[Grant] = []
+        self._refusals: list[Refusal] = []
+        self._permissions: list[Permission] = []
+        self._uses: dict[Use, None] = {}
+
+    def decide(self) -> Decision:
+        self._check_parties()
+        self._check_grants()
+        for signed in self._transfer.provisions:
+            provision = signed.provision
+            fault = provision_fault(signed, self._directory, self._now)
+            if fault is not None:
+                self._refuse(Rule.PROVISION_SIGNATURE, str(fault[1]), provision, provider=fault[0])
+                continue
+            self._check_terms(provision)
+            self._check_holder(provision)
+            for recipient in self._recipients:
+                self._check_recipient(provision, recipient)
+        if self._refusals:
+            return Decision(tuple(self._refusals), (), ())
+        return Decision((), tuple(self._permissions), tuple(self._uses))
+
+    def _refuse(
+        self,
+        rule: Rule,
+        detail: str,
+        provision: Provision | None = None,
+        recipient: MemberId | None = None,
+        provider: MemberId | None = None,
+    ) -> None:
+        self._refusals.append(Refusal(rule, detail, provision.id if provision else None, recipient, provider))
+
+    def _check_parties(self) -> None:
+        if not self._directory.may_send(self._transfer.sender):
+            self._refuse(
+                Rule.SENDER, f"{self._transfer.sender} may not send: it is no Member State and not the Secretariat"
+            )
+        for recipient in self._recipients:
+            if recipient not in self._directory.members:
+                self._refuse(Rule.RECIPIENT, f"{recipient} is not in the charter", recipient=recipient)
+
+    def _check_grants(self) -> None:
+        """Any Grant that does not verify refuses the envelope: an honest node carries none."""
+        for signed in self._transfer.grants:
+            fault = grant_fault(signed, self._directory, self._now)
+            if fault is not None:
+                self._refuse(Rule.GRANT_SIGNATURE, str(fault), provider=signed.grant.provider)
+            else:
+                self._grants.append(signed.grant)
+
+    def _check_terms(self, provision: Provision) -> None:
+        transfer, now = self._transfer, self._now
+        if provision.id in self._ledger.withdrawn:
+            self._refuse(Rule.WITHDRAWN, "a provider has withdrawn its consent to any transfer", provision)
+        if provision.created > now + MAX_CLOCK_AHEAD:
+            self._refuse(Rule.NOT_YET_CREATED, "the Provision is dated in the future", provision)
+        if provision.not_before is not None and now < provision.not_before:
+            self._refuse(Rule.EMBARGO, "the providers' embargo has not ended", provision)
+        if provision.until is not None and now > provision.until:
+            self._refuse(Rule.ENDED, "the end date that the providers set has passed", provision)
+        if transfer.sender in provision.providers and now > provision.send_by:
+            self._refuse(Rule.SEND_BY, "the time for first sending has passed: make a new Provision", provision)
+        if transfer.precedence < provision.max_precedence:
+            detail = f"the providers allow at most {provision.max_precedence.label}"
+            self._refuse(Rule.PRECEDENCE, detail, provision)
+
+    def _check_holder(self, provision: Provision) -> None:
+        """The sender is a provider, one of the audience, admitted by the terms, or a holder named by every provider."""
+        sender = self._transfer.sender
+        if self._ground(provision, sender) is not None:
+            return
+        for provider in provision.providers:
+            if not any(self._names(grant, provision, provider) for grant in self._grants):
+                detail = f"{sender} does not hold this lawfully: no valid Grant of {provider} names it as holder"
+                self._refuse(Rule.NOT_HOLDER, detail, provision, provider=provider)
+
+    def _check_recipient(self, provision: Provision, recipient: MemberId) -> None:
+        ground = self._ground(provision, recipient)
+        if ground is not None:
+            if self._transfer.purpose != provision.purpose:
+                detail = f"the providers gave it for {provision.purpose.label} only"
+                self._refuse(Rule.PURPOSE, detail, provision, recipient)
+            self._permissions.append(Permission(recipient, provision.id, ground))
+            return
+        uses = []
+        for provider in provision.providers:
+            use = self._covering_use(provision, provider, recipient)
+            if use is None:
+                detail = f"no valid Grant of {provider} lets {self._transfer.sender} pass this to {recipient}"
+                detail += f": ask {provider} for consent"
+                self._refuse(Rule.NO_CONSENT, detail, provision, recipient, provider)
+            else:
+                uses.append(use)
+        self._uses.update(dict.fromkeys(uses))
+        self._permissions.append(Permission(recipient, provision.id, Ground.GRANT))
+
+    def _ground(self, provision: Provision, member: MemberId) -> Ground | None:
+        """Why `member` may hold this without any Grant."""
+        if member in provision.providers:
+            return Ground.PROVIDER
+        if member in provision.audience:
+            return Ground.AUDIENCE
+        row = self._directory.members.get(member)
+        if row is None:
+            return None
+        if provision.onward is Onward.PUBLIC:
+            return Ground.TERMS
+        # "Members" are the Member States of the charter version that the Provision names.
+        known = provision.charter <= self._directory.charter.version
+        if provision.onward is Onward.MEMBERS and known and row.role is Role.MEMBER:
+            return Ground.TERMS
+        return None
+
+    def _names(self, grant: Grant, provision: Provision, provider: MemberId) -> bool:
+        """A Grant of this provider, in force now, for this Provision and purpose, with the sender as its holder."""
+        about = grant.provision == provision.id or grant.class_tag in provision.class_tags
+        return (
+            about
+            and grant.provider == provider
+            and grant.holder == self._transfer.sender
+            and grant.purpose == self._transfer.purpose
+            and grant.created <= self._now + MAX_CLOCK_AHEAD
+            and self._now <= grant.until
+            and grant.id not in self._ledger.withdrawn
+        )
+
+    def _covering_use(self, provision: Provision, provider: MemberId, recipient: MemberId) -> Use | None:
+        """The use of the first Grant of this provider that covers the recipient and is not spent."""
+        for grant in self._grants:
+            if recipient not in grant.recipients or not self._names(grant, provision, provider):
+                continue
+            use = Use(grant.id, recipient, provision.id)
+            spent = set(self._ledger.uses.get(grant.id, frozenset()))
+            spent.update(other for other in self._uses if other.grant == grant.id)
+            if grant.uses is None or use in spent or len(spent) < grant.uses:
+                return use
+        return None

@@ -1,0 +1,105 @@
+"""The answer of `authorise`, as values: what was refused by which rule, or on which basis each recipient may receive."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from schemas.grant import SignedGrant
+from schemas.ids import GrantId, MemberId, ProvisionId
+from schemas.provision import SignedProvision
+from schemas.terms import Precedence, Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What consent judges of an envelope: a signed header states it, and before sealing a node intends it."""
+
+    sender: MemberId
+    recipients: tuple[MemberId, ...]
+    provisions: tuple[SignedProvision, ...]
+    grants: tuple[SignedGrant, ...]
+    purpose: Purpose
+    precedence: Precedence
+
+
+class Rule(StrEnum):
+    """The rule that refuses a transfer. Stable: problem types and logs carry it."""
+
+    SENDER = "sender-not-entitled"
+    RECIPIENT = "recipient-unknown"
+    PROVISION_SIGNATURE = "provision-signature"
+    GRANT_SIGNATURE = "grant-signature"
+    NOT_YET_CREATED = "created-ahead"
+    EMBARGO = "embargo"
+    ENDED = "provision-ended"
+    SEND_BY = "first-sending-over"
+    PRECEDENCE = "precedence-above-terms"
+    PURPOSE = "purpose-not-allowed"
+    WITHDRAWN = "consent-withdrawn"
+    NOT_HOLDER = "sender-not-holder"
+    NO_CONSENT = "no-consent"
+
+
+class Ground(StrEnum):
+    """Why a recipient may receive a Provision's content."""
+
+    PROVIDER = "provider"
+    AUDIENCE = "audience"
+    TERMS = "terms"
+    GRANT = "grant"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason against a transfer: the rule, whom it concerns, and a sentence that says what is missing."""
+
+    rule: Rule
+    detail: str
+    provision: ProvisionId | None = None
+    recipient: MemberId | None = None
+    provider: MemberId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One recipient's ground for one Provision."""
+
+    recipient: MemberId
+    provision: ProvisionId
+    ground: Ground
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One use of a Grant, counted once however often the envelope is retried."""
+
+    grant: GrantId
+    recipient: MemberId
+    provision: ProvisionId
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """All refusals, or all permissions and the uses of Grants that they take."""
+
+    refusals: tuple[Refusal, ...]
+    permissions: tuple[Permission, ...]
+    uses: tuple[Use, ...]
+
+    @property
+    def allowed(self) -> bool:
+        """True when nothing refuses the transfer."""
+        return not self.refusals
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """A verified view of what was withdrawn and used, as of one directory size.
+
+    Attributes:
+        withdrawn: ids of Grants and Provisions withdrawn below that size.
+        uses: per Grant, the uses that were counted.
+    """
+
+    withdrawn: frozenset[bytes] = frozenset()
+    uses: Mapping[GrantId, frozenset[Use]] = field(default_factory=dict)

@@ -1,0 +1,63 @@
+"""What every long-running process of ours does: stop in good order, leave no core dump, say where it listens."""
+
+import asyncio
+import json
+import os
+import resource
+import signal
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from exchange.errors import ExchangeError
+
+RUN_FILE: Final = "run.json"
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """SIGTERM and SIGINT end the process in good order."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+
+def no_core_dumps() -> None:
+    """A core dump would hold keys and plaintexts."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def address_of(runner: web.AppRunner, tls: bool) -> str:
+    """The URL of a runner that has begun to listen."""
+    host, port = runner.addresses[0][:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'https' if tls else 'http'}://{shown}:{port}"
+
+
+def write_durably(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write aside, make durable, rename: readers see the old file or the new one."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.unlink(missing_ok=True)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def note_running(folder: Path, url: str) -> None:
+    """Write down this process and its address for the commands of the same folder."""
+    write_durably(folder / RUN_FILE, json.dumps({"pid": os.getpid(), "url": url}).encode("ascii"))
+
+
+def running_at(folder: Path) -> str | None:
+    """The URL that a running process wrote down; None when none did. It may have died since."""
+    path = folder / RUN_FILE
+    try:
+        url = json.loads(path.read_text("utf-8"))["url"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise ExchangeError("bad-run-file", f"{path} cannot be read ({type(fault).__name__})") from None
+    return str(url)

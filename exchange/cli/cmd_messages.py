@@ -1,0 +1,92 @@
+"""`cbm inbox`, `cbm show`, `cbm forward`: what a ministry does with messages that its node received."""
+
+from collections import deque
+from typing import Annotated, Any
+
+import typer
+
+from exchange.cli import options
+from exchange.cli.node_access import AuthorityFile, MessageId, NodeUrl, TokenFile, message_id, with_node
+from exchange.cli.options import JsonFlag
+from exchange.cli.output import print_json, print_result, print_table
+from exchange.client import Message, NodeClient, Summary
+
+
+def inbox(
+    node: NodeUrl,
+    token_file: TokenFile,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most, the newest.")] = 100,
+    ca_file: AuthorityFile = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the messages received, as far as the token may read them."""
+
+    async def work(client: NodeClient) -> list[Summary]:
+        # The node lists the oldest first; what a person wants to see is the end.
+        newest: deque[Summary] = deque(maxlen=limit)
+        async for row in client.messages("inbox"):
+            newest.append(row)
+        return list(newest)
+
+    rows = with_node(node, token_file, ca_file, as_json, work)
+    if as_json:
+        print_json([row.raw for row in rows])
+        return
+    print_table(
+        ("ID", "RECEIVED", "FROM", "MEASURE", "TYPE", "PRECEDENCE", "TLP", "TITLE"),
+        [
+            (row.id, row.received or "-", row.sender, row.measure, row.record_type, row.precedence, row.tlp, row.title)
+            for row in rows
+        ],
+    )
+
+
+def show(
+    ident: MessageId,
+    node: NodeUrl,
+    token_file: TokenFile,
+    ca_file: AuthorityFile = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show one message, sent or received: record, terms, attachments, and how far it came at each recipient."""
+    wanted = message_id(ident)
+
+    async def work(client: NodeClient) -> Message:
+        return await client.message(wanted)
+
+    message = with_node(node, token_file, ca_file, as_json, work)
+    told: dict[str, Any] = {
+        **message.summary.raw,
+        "record": message.record,
+        "provision": message.provision,
+        "envelopes": list(message.envelopes),
+    }
+    print_result(told, as_json)
+
+
+def forward(  # noqa: PLR0913  # options of a command
+    ident: MessageId,
+    *,
+    to: Annotated[str, typer.Option("--to", metavar="CODES", help="Recipients, such as UZB.")],
+    node: NodeUrl,
+    token_file: TokenFile,
+    precedence: Annotated[
+        str | None, typer.Option(callback=options.precedence, help="flash, immediate, priority or routine.")
+    ] = None,
+    expires: Annotated[str | None, typer.Option(metavar="SPAN", help="Such as 30d or 12h.")] = None,
+    key: Annotated[
+        str | None, typer.Option("--idempotency-key", help="The same key again forwards the same message once.")
+    ] = None,
+    ca_file: AuthorityFile = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Pass a received message on; refused, naming the provider, where its consent is missing (provision 1.7)."""
+    wanted, codes = message_id(ident), options.members(to)
+    queued = with_node(
+        node,
+        token_file,
+        ca_file,
+        as_json,
+        lambda client: client.forward(wanted, codes, precedence=precedence, expires=expires, idempotency_key=key),
+    )
+    print_result({"id": queued.id, "state": queued.state}, as_json)

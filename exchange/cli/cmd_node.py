@@ -1,0 +1,138 @@
+"""`cbm node`: set up, run and inspect a member's node."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exchange.cli.ceremony_files import load
+from exchange.cli.options import InFile, JsonFlag, PassphraseFile, member
+from exchange.cli.output import Refusal, print_result, print_table, utc
+from exchange.cli.passphrase import read_passphrase
+from schemas.files import ENTRY, SIGNED_CHARTER
+
+node_app = typer.Typer(help="Set up, run and inspect a member's node.", add_completion=False)
+token_app = typer.Typer(help="Tokens of ministries.", add_completion=False)
+node_app.add_typer(token_app, name="token")
+
+Folder = Annotated[Path, typer.Option("--dir", metavar="DIR", file_okay=False, help="The node's folder.")]
+
+
+@node_app.command("init")
+def init(  # options of a command
+    folder: Folder,
+    code: Annotated[str, typer.Option("--member", help="The member's code, such as KAZ.")],
+    charter: Annotated[Path, typer.Option("--charter", metavar="FILE", exists=True, dir_okay=False)],
+    relay: Annotated[str, typer.Option("--relay", metavar="URL", help="The relay's address, https://.")],
+    host: Annotated[str, typer.Option("--host", help="Address to listen on for ministries.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8480,
+    passphrase_file: PassphraseFile = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a node's keys and settings; the root then certifies DIR/signing-request.cbm.
+
+    Compare the charter's fingerprint with the other members before you go on: the node trusts this charter.
+    """
+    from exchange.wiring.node import REQUEST, create_node
+
+    entry = load(charter, SIGNED_CHARTER)
+    passphrase = read_passphrase(passphrase_file, new=True, what=f"the node in {folder}")
+    values: dict[str, str | int] = {"member": member(code), "relay_url": relay, "host": host, "port": port}
+    made = create_node(folder, values, entry, passphrase)
+    told = {"charter": made.charter, "signing_key": made.signing_key, "request": str(folder / REQUEST)}
+    print_result(told, as_json)
+
+
+@node_app.command("certify")
+def certify(folder: Folder, file: InFile, as_json: JsonFlag = False) -> None:
+    """Install the root's statement about this node's signing key; the node publishes it when it runs."""
+    from exchange.wiring.node import install_statement
+
+    print_result({"signing_key": install_statement(folder, load(file, ENTRY))}, as_json)
+
+
+@node_app.command("run")
+def run(folder: Folder, passphrase_file: PassphraseFile = None) -> None:
+    """Serve until SIGTERM; the address is in the log and in DIR/run.json."""
+    import uvloop
+
+    from exchange.wiring.node import run_node
+
+    passphrase = read_passphrase(passphrase_file, new=False, what=f"the node in {folder}")
+    uvloop.run(run_node(folder, passphrase))
+
+
+@node_app.command("status")
+def status(folder: Folder, as_json: JsonFlag = False) -> None:
+    """Show what waits and why, since when the relay is away, alarms; exit code 1 when the node does not run."""
+    import asyncio
+
+    from exchange.client import NodeClient
+    from exchange.process import running_at
+    from exchange.wiring.node import ADMIN_TOKEN
+
+    url = running_at(folder)
+    if url is None:
+        raise Refusal(f"the node in {folder} does not run: start it with `cbm node run`")
+
+    async def ask() -> dict[str, object]:
+        async with NodeClient(url, token_file=folder / ADMIN_TOKEN) as node:
+            return dict(await node.status())
+
+    print_result(asyncio.run(ask()), as_json)
+
+
+@token_app.command("create")
+def create(
+    folder: Folder,
+    ministry: Annotated[str, typer.Option("--ministry", help="Whose token it is, such as defence.")],
+    scopes: Annotated[str, typer.Option("--scopes", help="What it may do, separated by commas: send,read.")],
+    measures: Annotated[str, typer.Option("--measures", help="For which measures: 2.1.1.b, 2.1.*, or *.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File for the token (0600); must not exist.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a token and write it to a file: it cannot be shown again."""
+    from exchange.cli.ceremony_files import refuse_existing
+    from exchange.process import write_durably
+    from exchange.wiring.node import create_token
+
+    refuse_existing(out)
+    text = create_token(folder, ministry, tuple(scopes.split(",")), tuple(measures.split(",")))
+    write_durably(out, f"{text}\n".encode("ascii"), 0o600)
+    print_result({"token": text.split("_")[1], "ministry": ministry, "file": str(out)}, as_json)
+
+
+@token_app.command("list")
+def list_(folder: Folder, as_json: JsonFlag = False) -> None:
+    """List the tokens."""
+    from exchange.cli.output import print_json
+    from exchange.wiring.node import list_tokens
+
+    rows = [
+        {
+            "token": token.id,
+            "ministry": token.ministry,
+            "scopes": list(token.scopes),
+            "measures": list(token.measures),
+            "created": utc(token.created),
+            "revoked": utc(token.revoked) if token.revoked is not None else None,
+        }
+        for token in list_tokens(folder)
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        cells = [[str(value) if not isinstance(value, list) else ",".join(value) for value in r.values()] for r in rows]
+        print_table(["token", "ministry", "scopes", "measures", "created", "revoked"], cells)
+
+
+@token_app.command("revoke")
+def revoke(
+    folder: Folder, token: Annotated[str, typer.Argument(help="The token's id.")], as_json: JsonFlag = False
+) -> None:
+    """Revoke a token at once."""
+    from exchange.wiring.node import revoke_token
+
+    if not revoke_token(folder, token):
+        raise Refusal(f"there is no token {token} in force: see `cbm node token list`")
+    print_result({"revoked": token}, as_json)

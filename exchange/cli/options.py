@@ -1,0 +1,79 @@
+"""Options and arguments that several commands share, and how their texts become values."""
+
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from schemas.errors import DecodeError
+from schemas.ids import Digest, MemberId, member_id
+from schemas.terms import Onward, Precedence, Purpose, Tlp, from_label
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option("--passphrase-file", metavar="FILE", help="File with the passphrase, mode 0600."),
+]
+OutFile = Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write; it must not exist.")]
+RootFile = Annotated[
+    Path, typer.Option("--root", metavar="FILE", exists=True, dir_okay=False, help="The sealed root key.")
+]
+InFile = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)]
+
+_Label = TypeVar("_Label", Onward, Precedence, Purpose, Tlp)
+
+
+def member(text: str) -> MemberId:
+    """A member's code; raises BadParameter."""
+    try:
+        return member_id(text)
+    except DecodeError:
+        raise typer.BadParameter(f"{text!r} is no member code: three capital letters such as KAZ, or CICA") from None
+
+
+def members(text: str) -> list[MemberId]:
+    """Codes separated by commas, each once; raises BadParameter."""
+    codes = [member(code.strip()) for code in text.split(",")]
+    if len(set(codes)) != len(codes):
+        raise typer.BadParameter(f"a member is named twice in {text!r}")
+    return codes
+
+
+def digest(text: str) -> Digest:
+    """A fingerprint of 64 hexadecimal digits, spaces allowed; raises BadParameter."""
+    try:
+        value = bytes.fromhex("".join(text.split()))
+    except ValueError:
+        value = b""
+    if len(value) != 32:
+        raise typer.BadParameter("a fingerprint has 64 hexadecimal digits, with or without spaces")
+    return Digest(value)
+
+
+def onward(text: str | None) -> str | None:
+    """A label of onward terms; raises BadParameter."""
+    return _label(Onward, text)
+
+
+def precedence(text: str | None) -> str | None:
+    """A label of precedence; raises BadParameter."""
+    return _label(Precedence, text)
+
+
+def purpose(text: str | None) -> str | None:
+    """A purpose code; raises BadParameter."""
+    return _label(Purpose, text)
+
+
+def tlp(text: str | None) -> str | None:
+    """A TLP 2.0 label, with or without its prefix; raises BadParameter."""
+    return _label(Tlp, None if text is None else text.removeprefix("TLP:"))
+
+
+def _label(values: type[_Label], text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return from_label(values, text).label
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault)) from None

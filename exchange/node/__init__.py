@@ -1,0 +1,1 @@
+"""The national node: validates, signs, seals, sends, receives, verifies, and hands over to ministries."""

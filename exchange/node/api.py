@@ -1,0 +1,205 @@
+"""The node's local HTTP API: thin handlers that authenticate, check scope and measure, and call what does the work."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+from exchange.errors import Invalid, Json, NotFound
+from exchange.logs import get_logger
+from exchange.node.access import Caller, Scope, authenticate
+from exchange.node.compose import Composer, source_of
+from exchange.node.parts import Parts
+from exchange.node.request import may_use_measure
+from exchange.node.uploads import read_json, read_request
+from exchange.node.views import Views
+from exchange.node.wake import wait_for
+from exchange.storage.node_values import Event, Message
+from exchange.web import problems
+from schemas import limits
+from schemas.content import read_manifest
+
+_MAX_PAGE: Final = 200
+_KEY_LENGTH: Final = 200
+_EVENT_PAGE: Final = 200
+# A comment line at this pace keeps proxies and clients from taking silence for death.
+_HEARTBEAT: Final = 15.0
+
+Status = Callable[[], Awaitable[dict[str, Json]]]
+
+
+class Api:
+    """The routes of a node."""
+
+    def __init__(self, parts: Parts, composer: Composer, status: Status) -> None:
+        """`status` tells how the node is, for operators."""
+        self._parts = parts
+        self._composer = composer
+        self._views = Views(parts)
+        self._status = status
+
+    def application(self) -> web.Application:
+        """The aiohttp application."""
+        app = web.Application(middlewares=[problems(get_logger("api"))], client_max_size=limits.MAX_CONTENT)
+        app.add_routes(
+            [
+                web.post("/v1/messages", self._send),
+                web.get("/v1/messages", self._list),
+                web.get("/v1/messages/{id}", self._show),
+                web.get("/v1/messages/{id}/attachments/{index}", self._attachment),
+                web.post("/v1/messages/{id}/forward", self._forward),
+                web.get("/v1/events", self._events),
+                web.get("/v1/members", self._members),
+                web.get("/v1/status", self._show_status),
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+            ]
+        )
+        return app
+
+    async def _caller(self, request: web.Request, scope: Scope) -> Caller:
+        caller = await authenticate(self._parts.stores.access, request.headers.get("Authorization", ""))
+        caller.require(scope)
+        return caller
+
+    async def _message(self, request: web.Request, caller: Caller) -> Message:
+        """The message of the path, if the caller may see it: what it may not see does not exist for it."""
+        text = request.match_info["id"]
+        missing = NotFound("no-such-message", "there is no message with this id")
+        try:
+            message = await self._parts.stores.views.message(bytes.fromhex(text))
+        except ValueError:
+            raise missing from None
+        if message is None or not _may_see(caller, message.measure, message.ministry):
+            raise missing
+        return message
+
+    async def _send(self, request: web.Request) -> web.Response:
+        caller = await self._caller(request, Scope.SEND)
+        key = _idempotency_key(request)
+        value, uploads = await read_request(request, self._parts.files)
+        try:
+            message, new = await self._composer.send(value, uploads, caller, key)
+        except BaseException:
+            self._parts.files.remove_content(upload.file for upload in uploads)
+            raise
+        return await self._taken(message, new)
+
+    async def _forward(self, request: web.Request) -> web.Response:
+        caller = await self._caller(request, Scope.SEND)
+        caller.require(Scope.READ)
+        source = source_of(await self._message(request, caller))
+        message, new = await self._composer.forward(source, await read_json(request), caller, _idempotency_key(request))
+        return await self._taken(message, new)
+
+    async def _taken(self, message: bytes, new: bool) -> web.Response:
+        stored = await self._parts.stores.views.message(message)
+        state = stored.state if stored is not None else "queued"
+        return web.json_response({"id": message.hex(), "state": state}, status=202 if new else 200)
+
+    async def _list(self, request: web.Request) -> web.Response:
+        caller = await self._caller(request, Scope.READ)
+        box = request.query.get("box", "inbox")
+        if box not in ("inbox", "outbox"):
+            raise Invalid("bad-request", "?box= is inbox or outbox")
+        after = _number(request.query.get("after", "0"), "after", 2**62)
+        limit = _number(request.query.get("limit", "50"), "limit", _MAX_PAGE)
+        ministry = caller.ministry if box == "outbox" else None
+        found = await self._parts.stores.views.messages(box, after, limit, caller.measures, ministry)
+        shown = [await self._views.summary(message) for message in found]
+        following = str(found[-1].seq) if found and len(found) == limit else None
+        return web.json_response({"messages": shown, "next": following})
+
+    async def _show(self, request: web.Request) -> web.Response:
+        caller = await self._caller(request, Scope.READ)
+        return web.json_response(await self._views.detail(await self._message(request, caller)))
+
+    async def _attachment(self, request: web.Request) -> web.StreamResponse:
+        caller = await self._caller(request, Scope.READ)
+        message = await self._message(request, caller)
+        index = _number(request.match_info["index"], "index", limits.MAX_ATTACHMENTS)
+        if index >= len(message.attachments):
+            raise NotFound("no-such-attachment", "this message has no attachment with this index")
+        vault = self._parts.keyring.vault
+        manifest = read_manifest(vault.open("manifest", message.id, message.sealed_manifest))
+        size = manifest.attachments[index].size
+        # Whatever a sender calls it, a browser is to save it and never to run it.
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Disposition": "attachment",
+            "Content-Length": str(size),
+            "X-Content-Type-Options": "nosniff",
+        }
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        pieces = self._parts.files.read_content(message.attachments[index].file)
+        while piece := await asyncio.to_thread(next, pieces, b""):
+            await response.write(piece)
+        await response.write_eof()
+        return response
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        caller = await self._caller(request, Scope.READ)
+        last = _number(request.headers.get("Last-Event-ID", request.query.get("after", "0")), "Last-Event-ID", 2**62)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        await response.prepare(request)
+        while True:
+            news = self._parts.wakes.news()
+            page = await self._parts.stores.views.events(last, _EVENT_PAGE)
+            for event in page:
+                last = event.seq
+                if _may_see(caller, event.measure, event.ministry):
+                    await response.write(_event_text(event))
+            if page:
+                continue
+            await wait_for(news, _HEARTBEAT)
+            await response.write(b": still here\n\n")
+
+    async def _members(self, request: web.Request) -> web.Response:
+        await self._caller(request, Scope.READ)
+        directory = self._parts.directory.current
+        now = self._parts.clock.now()
+        members: list[Json] = []
+        for member in directory.charter.members:
+            epochs = directory.epochs.get(member.code, ())
+            ready = any(epoch.valid_from <= now <= epoch.valid_until for epoch in epochs)
+            names: dict[str, Json] = {name.language: name.text for name in member.names}
+            role = member.role.name.lower()
+            members.append({"code": member.code, "role": role, "names": names, "can_receive": ready})
+        return web.json_response(
+            {"members": members, "charter": directory.charter.version, "directory_size": directory.size}
+        )
+
+    async def _show_status(self, request: web.Request) -> web.Response:
+        await self._caller(request, Scope.ADMIN)
+        return web.json_response(await self._status())
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        await self._parts.stores.views.counts()
+        return web.json_response({"status": "ready"})
+
+
+def _idempotency_key(request: web.Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not 1 <= len(key) <= _KEY_LENGTH:
+        raise Invalid("bad-idempotency-key", f"Idempotency-Key has 1 to {_KEY_LENGTH} characters")
+    return key
+
+
+def _may_see(caller: Caller, measure: str, ministry: str | None) -> bool:
+    """Received messages belong to their measure's ministries; a sent one also to the ministry that sent it."""
+    return may_use_measure(caller.measures, measure) and ministry in (None, caller.ministry)
+
+
+def _number(text: str, name: str, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 20 or int(text) > most:
+        raise Invalid("bad-request", f"{name} has to be a number from 0 to {most}")
+    return int(text)
+
+
+def _event_text(event: Event) -> bytes:
+    return f"id: {event.seq}\nevent: {event.type}\ndata: {event.data}\n\n".encode()

@@ -1,0 +1,79 @@
+"""Settings of a node: one TOML file, `node.toml` in its folder, checked at start; unknown settings are refused."""
+
+import tomllib
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from exchange.errors import Invalid
+
+CONFIG_FILE: Final = "node.toml"
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Listen(_Settings):
+    """Where ministries reach the node."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; other than loopback only with TLS.")
+    port: int = Field(8480, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    tls_certificate: str | None = Field(None, description="PEM file with the certificate chain.")
+    tls_key: str | None = Field(None, description="PEM file with the private key, readable by this user only.")
+
+    @model_validator(mode="after")
+    def _loopback_or_tls(self) -> "Listen":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together")
+        if self.tls_certificate is None and self.host not in _LOOPBACK:
+            raise ValueError("a host other than loopback needs tls_certificate and tls_key")
+        return self
+
+
+class Delivery(_Settings):
+    """Times of delivery, in seconds."""
+
+    head_after: int = Field(3600, ge=1, description="Silence after a send until the recipient gets a head.")
+    head_every: int = Field(86_400, ge=1, description="Longest time between two heads of a stream in use.")
+    gap_deadline: int = Field(300, ge=1, description="How long a missing number may stay missing before the alarm.")
+    undelivered_after: int = Field(86_400, ge=1, description="Time from acceptance to the alarm `undelivered`.")
+    retry_most: int = Field(60, ge=1, description="Longest pause between two tries to reach the relay.")
+
+
+class NodeConfig(_Settings):
+    """A node's settings."""
+
+    member: str = Field(description="Code of the member whose node this is.")
+    relay_url: str = Field(description="The relay's address, https://; http:// only to loopback.")
+    charter_digest: str = Field(pattern=r"^[0-9a-f]{64}$", description="Digest of charter version 1, pinned.")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
+    listen: Listen = Listen()
+    delivery: Delivery = Delivery()
+
+    @model_validator(mode="after")
+    def _relay_is_secure(self) -> "NodeConfig":
+        host = self.relay_url.partition("://")[2].partition("/")[0].rpartition(":")[0]
+        plain_loopback = self.relay_url.startswith("http://") and host in _LOOPBACK
+        if not self.relay_url.startswith("https://") and not plain_loopback:
+            raise ValueError("relay_url is https://host:port; http:// only to a loopback address")
+        return self
+
+
+def load_config(folder: Path) -> NodeConfig:
+    """Read and check the settings; raises Invalid with the setting at fault."""
+    path = folder / CONFIG_FILE
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except OSError:
+        raise Invalid("no-config", f"{path} cannot be read: run `cbm node init` first") from None
+    except tomllib.TOMLDecodeError as fault:
+        raise Invalid("bad-config", f"{path} is not TOML: {fault}") from None
+    try:
+        return NodeConfig.model_validate(values)
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        place = ".".join(str(step) for step in first["loc"]) or "settings"
+        raise Invalid("bad-config", f"{path}: {place}: {first['msg']}") from None

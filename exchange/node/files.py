@@ -1,0 +1,100 @@
+"""Files of a node: sealed attachments in `content/`, ciphertext on its way in `spool/`. Blocking: call it in a thread.
+
+A file is complete and on the disk before its row is committed; a file without a row is an orphan of a crash and is
+removed at start.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from exchange.errors import StoreFault
+from keys.primitives import random_bytes
+from keys.vault import SALT, Vault
+from schemas.limits import CHUNK
+
+_BODY: Final = ".body"
+
+
+class NodeFiles:
+    """The two folders, with the vault that seals what stays."""
+
+    def __init__(self, folder: Path, vault: Vault) -> None:
+        """Make the folders (mode 0700) when they are missing."""
+        self._content = folder / "content"
+        self._spool = folder / "spool"
+        self._vault = vault
+        for path in (self._content, self._spool):
+            path.mkdir(mode=0o700, exist_ok=True)
+
+    def new_name(self) -> str:
+        """A name for a content file."""
+        return random_bytes(16).hex()
+
+    def write_content(self, name: str, pieces: Iterable[bytes]) -> None:
+        """Seal `pieces` into a content file; on any fault the file is gone."""
+        _write(self._content / name, self._vault.seal_file(random_bytes(SALT), pieces))
+
+    def read_content(self, name: str) -> Iterator[bytes]:
+        """The plaintext of a content file, a chunk at a time; raises Undecryptable."""
+        return self._vault.open_file(_read(self._content / name))
+
+    def remove_content(self, names: Iterable[str]) -> None:
+        """Remove content files that no row will name."""
+        for name in names:
+            (self._content / name).unlink(missing_ok=True)
+
+    def write_body(self, envelope: bytes, pieces: Iterable[bytes]) -> None:
+        """Write an envelope's ciphertext to the spool."""
+        _write(self.body_path(envelope), pieces)
+
+    def read_body(self, envelope: bytes) -> Iterator[bytes]:
+        """A spooled ciphertext, a chunk at a time."""
+        return _read(self.body_path(envelope))
+
+    def remove_body(self, envelope: bytes) -> None:
+        """Remove a spooled ciphertext."""
+        self.body_path(envelope).unlink(missing_ok=True)
+
+    def body_path(self, envelope: bytes) -> Path:
+        """Where an envelope's ciphertext is spooled."""
+        return self._spool / (envelope.hex() + _BODY)
+
+    def remove_orphans(self, content: frozenset[str], bodies: frozenset[bytes]) -> int:
+        """Remove every file that no row names; gives how many."""
+        kept = {self._content / name for name in content} | {self.body_path(body) for body in bodies}
+        orphans = [path for folder in (self._content, self._spool) for path in folder.iterdir() if path not in kept]
+        for path in orphans:
+            path.unlink(missing_ok=True)
+        return len(orphans)
+
+
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as fault:
+        path.unlink(missing_ok=True)
+        raise StoreFault("disk", f"cannot write {path.name}: {fault.strerror}: check disk space") from None
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+    except OSError as fault:
+        raise StoreFault("disk", f"cannot read {path.name}: {fault.strerror}") from None

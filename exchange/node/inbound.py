@@ -1,0 +1,226 @@
+"""From the exact bytes of an envelope to its content, in the order that the design fixes. Pure: bytes in, values out.
+
+Order: relay's receipt, header signature, time rules, `authorise` (all as of the receipt), wrap, key commitment, body
+digest, content commitment. Everything that fails after the wrap is one refusal to the network: `Unreadable`.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from exchange.consent.authorise import authorise
+from exchange.consent.decision import Decision, Ledger
+from exchange.delivery.receipts import receipt_covers
+from exchange.delivery.times import time_fault
+from keys.digests import content_commitment
+from keys.directory import Directory
+from keys.errors import KeyFault
+from keys.identity import EpochIdentity
+from keys.primitives import equal
+from keys.sealing import body_key, open_wrap
+from keys.stream import open_stream
+from keys.verify import VerifiedHeader, verify_header, verify_receipt
+from schemas import limits
+from schemas.content import Attachment, Manifest, Transport, padded_size, read_manifest, read_transport
+from schemas.envelope import Header
+from schemas.errors import DecodeError
+from schemas.ids import MemberId
+from schemas.provision import Provision
+from schemas.receipt import Receipt, SignedReceipt
+from schemas.wrap import Wrap, WrapSecret
+
+_LENGTH: Final = 4
+T = TypeVar("T")
+
+
+class RefusedEnvelope(Exception):
+    """This node does not accept the envelope. `rule` is a stable code; `detail` is for this node's own log."""
+
+    def __init__(self, rule: str, detail: str) -> None:
+        """Keep both."""
+        super().__init__(f"{rule}: {detail}")
+        self.rule = rule
+        self.detail = detail
+
+
+class Unreadable(RefusedEnvelope):
+    """A failure after the wrap: the network learns nothing but that it was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An envelope that may be opened: verified header, the relay's receipt, and on which grounds."""
+
+    header: VerifiedHeader
+    receipt: Receipt
+    decision: Decision
+
+
+def judge(
+    header: Header, signed_receipt: SignedReceipt, directory: Directory, member: MemberId, now: int
+) -> tuple[Judged, Wrap]:
+    """Check everything that needs no private key, as of the relay's acceptance. Raises RefusedEnvelope."""
+    receipt = _judge_receipt(header, signed_receipt, directory, now)
+    try:
+        verified = verify_header(header, directory, receipt.time)
+    except KeyFault as fault:
+        raise RefusedEnvelope("header-signature", str(fault)) from None
+    late = time_fault(verified, directory, receipt.time)
+    if late is not None:
+        raise RefusedEnvelope(late.rule.value, late.detail)
+    if header.core.expires <= now:
+        raise RefusedEnvelope("envelope-expired", "it arrived after its expiry")
+    # The relay counts the uses of Grants; a receiver judges everything else again by itself.
+    decision = authorise(verified, directory, Ledger(), receipt.time)
+    if not decision.allowed:
+        first = decision.refusals[0]
+        raise RefusedEnvelope(first.rule.value, first.detail)
+    for signed in header.core.provisions:
+        embargo = signed.provision.not_before
+        if embargo is not None and now < embargo:
+            raise RefusedEnvelope("embargo", "the relay handed it over before the embargo ended")
+    wrap = header.wrap_for(member)
+    if wrap is None:
+        raise RefusedEnvelope("not-a-recipient", f"there is no wrap for {member}")
+    return Judged(verified, receipt, decision), wrap
+
+
+def _judge_receipt(header: Header, signed: SignedReceipt, directory: Directory, now: int) -> Receipt:
+    try:
+        receipt = verify_receipt(signed, directory)
+    except KeyFault as fault:
+        raise RefusedEnvelope("receipt-signature", str(fault)) from None
+    if not receipt_covers(receipt, header):
+        raise RefusedEnvelope("receipt-differs", "the relay's receipt is for another envelope")
+    if receipt.time > now + limits.MAX_CLOCK_AHEAD:
+        raise RefusedEnvelope("receipt-ahead", "the relay's receipt is dated in the future: check both clocks")
+    if receipt.directory_size > directory.size:
+        raise RefusedEnvelope("directory-behind", "the receipt names a larger directory than this node can see")
+    return receipt
+
+
+def unwrap(judged: Judged, wrap: Wrap, epoch: EpochIdentity) -> WrapSecret:
+    """Open the wrap and check the key commitment. Raises Unreadable."""
+    core = judged.header.core
+    try:
+        return open_wrap(wrap, core.suite, judged.header.header.core_bytes, core.key_commitment, epoch)
+    except KeyFault as fault:
+        raise Unreadable("unreadable", str(fault)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A manifest, its exact bytes, and the Provision of the envelope that commits to it."""
+
+    manifest: Manifest
+    raw: bytes
+    provision: Provision
+
+
+class Payload:
+    """Reads a body once: ciphertext in, manifest and attachments out, everything checked by the time it has ended.
+
+    Use: `payload.content()`, then for each attachment of its manifest all pieces of `payload.attachment(...)`, then
+    `payload.finish()`. Nothing may be used before `finish` has returned. Every fault raises Unreadable.
+    """
+
+    def __init__(self, judged: Judged, secret: WrapSecret, ciphertext: Iterable[bytes]) -> None:
+        """`ciphertext`: the body, in pieces of any size."""
+        self._core = judged.header.core
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self._plain = open_stream(body_key(secret.content_key), self._counted(ciphertext))
+        self._buffer = bytearray()
+        self._consumed = 0
+        self._transport: Transport | None = None
+        self._opened = False
+
+    def content(self) -> Content:
+        """Read transport part and manifest, and find the Provision that commits to it."""
+        self._transport = _parsed(read_transport, self._sized(limits.MAX_TRANSPORT))
+        raw = self._sized(limits.MAX_MANIFEST)
+        manifest = _parsed(read_manifest, raw)
+        commitment = content_commitment(raw)
+        # A compilation lists its sources' Provisions beside its own; only its own commits to what is inside.
+        provisions = (signed.provision for signed in self._core.provisions)
+        own = next((p for p in provisions if equal(commitment, p.commitment)), None)
+        if own is None or own.providers != manifest.providers:
+            raise Unreadable("unreadable", "the content is not the one that the providers signed")
+        stated = _LENGTH + len(raw) + sum(attachment.size for attachment in manifest.attachments)
+        if self._transport.content_size != stated:
+            raise Unreadable("unreadable", "the content's size is not the stated one")
+        self._opened = True
+        return Content(manifest, raw, own)
+
+    def attachment(self, attachment: Attachment) -> Iterator[bytes]:
+        """The next attachment's bytes; raises at its end when they are not the ones that the manifest names."""
+        digest = hashlib.sha256()
+        left = attachment.size
+        while left > 0:
+            piece = self._take(min(left, limits.CHUNK))
+            digest.update(piece)
+            left -= len(piece)
+            yield piece
+        if not equal(digest.digest(), attachment.sha256):
+            raise Unreadable("unreadable", "an attachment is not the one that the providers signed")
+
+    def finish(self) -> Transport:
+        """Check padding, size and digest of the whole body; the content may be used after this."""
+        transport = self._transport
+        if transport is None or not self._opened:
+            raise Unreadable("unreadable", "the body was not read")
+        padding = padded_size(self._consumed) - self._consumed
+        while padding > 0:
+            piece = self._take(min(padding, limits.CHUNK))
+            if piece.count(0) != len(piece):
+                raise Unreadable("unreadable", "the padding is not zero")
+            padding -= len(piece)
+        self._must_end()
+        if self._size != self._core.body_size or not equal(self._digest.digest(), self._core.body_digest):
+            raise Unreadable("unreadable", "the body is not the one that the sender signed")
+        return transport
+
+    def _must_end(self) -> None:
+        try:
+            more = self._buffer or next(self._plain, b"")
+        except KeyFault as fault:
+            raise Unreadable("unreadable", str(fault)) from None
+        if more:
+            raise Unreadable("unreadable", "there is more than the padded content")
+
+    def _counted(self, ciphertext: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in ciphertext:
+            self._digest.update(piece)
+            self._size += len(piece)
+            if self._size > self._core.body_size:
+                raise Unreadable("unreadable", "the body is longer than the sender signed")
+            yield piece
+
+    def _sized(self, most: int) -> bytes:
+        length = int.from_bytes(self._take(_LENGTH), "big")
+        if not 0 < length <= most:
+            raise Unreadable("unreadable", "a part's length is out of range")
+        return self._take(length)
+
+    def _take(self, size: int) -> bytes:
+        """Exactly `size` plaintext bytes."""
+        try:
+            while len(self._buffer) < size:
+                piece = next(self._plain, b"")
+                if not piece:
+                    raise Unreadable("unreadable", "the body ends too early")
+                self._buffer += piece
+        except KeyFault as fault:
+            raise Unreadable("unreadable", str(fault)) from None
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        self._consumed += size
+        return taken
+
+
+def _parsed(read: Callable[[bytes], T], data: bytes) -> T:
+    try:
+        return read(data)
+    except DecodeError as fault:
+        raise Unreadable("unreadable", str(fault)) from None

@@ -1,0 +1,43 @@
+"""The parts of a running node, put together once by wiring and handed to each of its loops."""
+
+from dataclasses import dataclass
+
+from exchange.clock import Clock
+from exchange.node.config import NodeConfig
+from exchange.node.directory import DirectoryView
+from exchange.node.files import NodeFiles
+from exchange.node.keyring import Keyring
+from exchange.node.transport import RelayClient
+from exchange.node.wake import Wakes
+from exchange.storage.node_port import AccessStore, EvidenceStore, InboxStore, OutboxStore, ViewStore
+from schemas.ids import MemberId
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """One store per concern; all of one engine."""
+
+    outbox: OutboxStore
+    evidence: EvidenceStore
+    inbox: InboxStore
+    views: ViewStore
+    access: AccessStore
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that a node's loops and its API share."""
+
+    config: NodeConfig
+    keyring: Keyring
+    directory: DirectoryView
+    stores: Stores
+    files: NodeFiles
+    relay: RelayClient
+    clock: Clock
+    wakes: Wakes
+
+    @property
+    def member(self) -> MemberId:
+        """Whose node this is."""
+        return self.keyring.signing.owner

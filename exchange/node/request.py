@@ -1,0 +1,182 @@
+"""A ministry's request to send, and the record that is signed for it. Pure, but for the parser's library.
+
+The record travels exactly as the ministry wrote it, completed: common fields that it leaves out are filled in from the
+request, and what it states must agree with the request, so that the signed record and the signed terms never differ.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from exchange.errors import Forbidden, Invalid, Json, NotFound
+from keys.directory import Directory
+from schemas import limits
+from schemas.errors import DecodeError
+from schemas.ids import SECRETARIAT, MemberId, member_id
+from schemas.record_errors import RecordError
+from schemas.terms import Onward, Precedence, Purpose, Tlp, from_label
+from schemas.validate import ValidationReport, matches_terms, validate_record
+
+CATALOGUE: Final = "cica-catalogue-draft-2021-09-27"
+_SPAN: Final = re.compile(r"(\d{1,6})(s|m|h|d)?")
+_UNITS: Final = {"s": 1, "m": 60, "h": limits.HOUR, "d": limits.DAY}
+_DEFAULT_EXPIRES: Final = "30d"
+M = TypeVar("M", bound=BaseModel)
+L = TypeVar("L", Onward, Purpose, Tlp, Precedence)
+
+
+class SendRequest(BaseModel):
+    """Body of `POST /v1/messages`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    to: list[str] = Field(min_length=1, max_length=limits.MAX_RECIPIENTS)
+    measure: str = Field(max_length=20)
+    record: dict[str, Any]
+    onward: str = Onward.NONE.label
+    purpose: str = Purpose.CONFIDENCE_BUILDING.label
+    until: str | None = None
+    not_before: str | None = None
+    tlp: str = Tlp.AMBER_STRICT.label
+    copy_secretariat: bool = False
+    precedence: str = Precedence.ROUTINE.label
+    expires: str | int = _DEFAULT_EXPIRES
+    thread: str | None = Field(None, max_length=80)
+
+
+class ForwardRequest(BaseModel):
+    """Body of `POST /v1/messages/{id}/forward`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    to: list[str] = Field(min_length=1, max_length=limits.MAX_RECIPIENTS)
+    precedence: str = Precedence.ROUTINE.label
+    expires: str | int = _DEFAULT_EXPIRES
+
+
+def parse_model(model: type[M], value: object) -> M:
+    """Check a request's JSON; raises Invalid with the path of the first fault."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as fault:
+        first = fault.errors(include_input=False, include_url=False)[0]
+        path = "/" + "/".join(str(step) for step in first["loc"])
+        raise Invalid("bad-request", f"{path}: {first['msg']}", {"path": path}) from None
+
+
+def recipients(
+    codes: list[str], copy_secretariat: bool, sender: MemberId, directory: Directory
+) -> tuple[MemberId, ...]:
+    """The recipients, sorted; raises Invalid or NotFound naming the code at fault."""
+    wanted = {*codes, *([SECRETARIAT] if copy_secretariat else [])}
+    for code in sorted(wanted):
+        try:
+            member = member_id(code)
+        except DecodeError:
+            raise Invalid("bad-member", f"{code[:10]!r} is no member's code: use three capital letters") from None
+        if member not in directory.members:
+            raise NotFound("unknown-member", f"{code} is not in the charter: see GET /v1/members", {"member": code})
+    if sender in wanted:
+        raise Invalid("own-member", f"{sender} is this node's own member: name other recipients")
+    return tuple(sorted(MemberId(code) for code in wanted))
+
+
+def code(values: type[L], label: str, field: str) -> L:
+    """A code by its label; raises Invalid naming the choices."""
+    try:
+        return from_label(values, label)
+    except ValueError as fault:
+        raise Invalid("bad-request", f"/{field}: {fault}", {"path": f"/{field}"}) from None
+
+
+def span(value: str | int, field: str) -> int:
+    """Seconds of "30d", "12h", "15m", "90s" or a number; raises Invalid."""
+    match = _SPAN.fullmatch(str(value))
+    if match is None or int(match[1]) == 0:
+        raise Invalid("bad-request", f"/{field}: write a time span such as 30d, 12h or 900", {"path": f"/{field}"})
+    return int(match[1]) * _UNITS[match[2] or "s"]
+
+
+def moment(text: str | None, field: str, *, end_of_day: bool = False) -> int | None:
+    """Unix seconds of an RFC 3339 time with offset, or of a date (its last second with `end_of_day`), UTC."""
+    if text is None:
+        return None
+    fault = Invalid("bad-request", f"/{field}: write 2027-01-31 or 2027-01-31T12:00:00+00:00", {"path": f"/{field}"})
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise fault from None
+    if len(text) == 10:
+        seconds = int(parsed.replace(tzinfo=UTC).timestamp())
+        return seconds + limits.DAY - 1 if end_of_day else seconds
+    if parsed.tzinfo is None:
+        raise fault
+    return int(parsed.timestamp())
+
+
+def complete_record(request: SendRequest, sender: MemberId, record_id: str, now: int) -> dict[str, Any]:
+    """The request's record with the common fields that it leaves out."""
+    common: dict[str, Any] = {
+        "record_id": record_id,
+        "catalogue_id": CATALOGUE,
+        "measure": request.measure,
+        "originators": [sender],
+        "recipients": sorted(request.to),
+        "copy_secretariat": request.copy_secretariat,
+        "issued_at": datetime.fromtimestamp(now, UTC).isoformat(),
+        "action": "new",
+        "mode": "actual",
+        "handling": {"tlp": request.tlp, "onward": request.onward},
+    }
+    return {**common, **request.record}
+
+
+def checked_record(record: dict[str, Any], request: SendRequest, sender: MemberId) -> str:
+    """Validate a completed record against schema and request; gives its type. Raises Invalid with all faults."""
+    report = validated(record, (sender,), request.tlp, request.onward)
+    for field, stated, asked in (
+        ("measure", record.get("measure"), request.measure),
+        ("recipients", sorted(record.get("recipients", [])), sorted(request.to)),
+        ("copy_secretariat", record.get("copy_secretariat", False), request.copy_secretariat),
+    ):
+        if stated != asked:
+            detail = f"/record/{field}: the record says {stated}, the request {asked}: make them agree"
+            raise Invalid("record-differs", detail, {"path": f"/record/{field}"})
+    return report.record_type
+
+
+def validated(record: object, providers: tuple[str, ...], tlp: str, onward: str) -> ValidationReport:
+    """Validate a record and its agreement with the Provision's terms; raises Invalid with every fault."""
+    try:
+        report = validate_record(record)
+    except RecordError as error:
+        raise invalid_record(error) from None
+    faults = matches_terms(record, providers=providers, tlp=tlp, onward=onward)  # type: ignore[arg-type]
+    if faults:
+        raise invalid_record(RecordError(faults))
+    return report
+
+
+def invalid_record(error: RecordError) -> Invalid:
+    """A record's faults as a problem: each with path, what was found, what is expected."""
+    faults: list[Json] = [
+        {"path": "/record" + fault.path, "found": fault.found, "expected": fault.expected} for fault in error.faults
+    ]
+    first = error.faults[0]
+    detail = f"/record{first.path}: found {first.found}, expected {first.expected}"
+    return Invalid("invalid-record", detail, {"path": "/record" + first.path, "faults": faults})
+
+
+def may_use_measure(patterns: tuple[str, ...], measure: str) -> bool:
+    """Whether a token's patterns admit a measure: its number, or a beginning and a star."""
+    return any(
+        measure.startswith(pattern[:-1]) if pattern.endswith("*") else measure == pattern for pattern in patterns
+    )
+
+
+def require_measure(patterns: tuple[str, ...], measure: str) -> None:
+    """Raises Forbidden when a token is not for this measure."""
+    if not may_use_measure(patterns, measure):
+        raise Forbidden("measure-not-allowed", f"this token is not for measure {measure}: ask your node's operator")

@@ -1,0 +1,235 @@
+"""Seals what is due: messages of ministries, and heads. One loop, so the numbers of a stream are given out in order."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Final
+
+from exchange.consent.authorise import authorise
+from exchange.consent.decision import Ledger
+from exchange.delivery.times import time_fault
+from exchange.errors import Forbidden
+from exchange.logs import get_logger
+from exchange.node.outbound import (
+    NextPlace,
+    Parcel,
+    Terms,
+    envelope_id,
+    latest_expiry,
+    make_manifest,
+    seal_header,
+    seal_payload,
+    sign_provision,
+)
+from exchange.node.parts import Parts
+from exchange.node.wake import wait_for
+from exchange.storage.node_values import Message, OutboxEnvelope, Place, SettledStream, StreamOut
+from keys.digests import header_digest
+from keys.directory import Directory
+from keys.errors import KeyFault
+from keys.primitives import random_bytes
+from keys.stream import sealed_size
+from keys.verify import verify_header
+from schemas.canon import decode, encode
+from schemas.content import HEAD, Attachment, ContentKind, Head, Void, VoidReason, read_manifest
+from schemas.envelope import Header, encode_header
+from schemas.grant import SIGNED_GRANT
+from schemas.ids import Digest, MemberId, ProvisionId, StreamId
+from schemas.limits import DAY, MAX_GRANT, MAX_PROVISION
+from schemas.provision import SIGNED_PROVISION
+from schemas.relayapi import INLINE_BODY
+from schemas.terms import Onward, Precedence, Purpose, Tlp
+
+MESSAGES: Final = 1
+HEADS: Final = 2
+_BATCH: Final = 64
+_HEAD_EXPIRES: Final = 3 * DAY
+_LOOK_AGAIN: Final = 1.0
+
+
+class Sealer:
+    """Turns queued messages and due heads into sealed envelopes."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Over the node's parts."""
+        self._parts = parts
+        self._log = get_logger("sealer")
+
+    async def run(self) -> None:
+        """Seal until cancelled."""
+        wakes = self._parts.wakes
+        while True:
+            wakes.to_seal.clear()
+            if await self.seal_due() == 0:
+                await wait_for(wakes.to_seal, _LOOK_AGAIN)
+
+    async def seal_due(self) -> int:
+        """Seal one batch; gives how many were sealed. A message that cannot be sealed yet says why and waits."""
+        parts = self._parts
+        now = parts.clock.now()
+        sealed = 0
+        for message in await parts.stores.outbox.queued(now, _BATCH):
+            try:
+                await self._seal_message(message, now)
+                sealed += 1
+            except (KeyFault, Forbidden) as fault:
+                if message.waits != str(fault):
+                    await parts.stores.outbox.set_waits(message.id, str(fault))
+                    self._log.warning("message.waits", message=message.id.hex(), why=str(fault))
+        for stream in await parts.stores.evidence.heads_due(now):
+            sealed += await self._seal_head(stream, now)
+        if sealed:
+            parts.wakes.to_send.set()
+            parts.wakes.tell_news()
+        return sealed
+
+    async def _seal_message(self, message: Message, now: int) -> None:
+        parts = self._parts
+        raw = parts.keyring.vault.open("manifest", message.id, message.sealed_manifest)
+        attachments = read_manifest(raw).attachments
+        recipients = tuple(MemberId(code) for code in message.recipients)
+        directory = parts.directory.current
+        parcel = Parcel(
+            envelope=envelope_id(now * 1000, random_bytes(10)),
+            provisions=tuple(decode(SIGNED_PROVISION, s, 2 * MAX_PROVISION) for s in message.signed_provisions),
+            grants=tuple(decode(SIGNED_GRANT, s, 2 * MAX_GRANT) for s in message.signed_grants),
+            purpose=Purpose(message.purpose),
+            precedence=Precedence(message.precedence),
+            created=now,
+            expires=min(message.expires, latest_expiry(directory, recipients, now)),
+        )
+        pieces = chain.from_iterable(parts.files.read_content(file.file) for file in message.attachments)
+        await self._seal(parcel, MESSAGES, recipients, raw, attachments, pieces, message.id)
+
+    async def _seal_head(self, stream: StreamOut, now: int) -> int:
+        """Tell a recipient how far its stream is; 0 when nothing in it is settled yet or it cannot be sealed now."""
+        parts = self._parts
+        settled = await parts.stores.evidence.settled(stream.stream)
+        delivery = parts.config.delivery
+        if not settled.last:
+            await parts.stores.evidence.set_head_due(stream.stream, now + delivery.head_after)
+            return 0
+        try:
+            parcel, raw = self._head_parcel(stream, settled, parts.directory.current, now)
+            await self._seal(parcel, HEADS, (MemberId(stream.recipient),), raw, (), (), None)
+        except KeyFault as fault:
+            self._log.warning("head.waits", recipient=stream.recipient, why=str(fault))
+            await parts.stores.evidence.set_head_due(stream.stream, now + delivery.head_after)
+            return 0
+        await parts.stores.evidence.set_head_due(stream.stream, now + delivery.head_every)
+        return 1
+
+    def _head_parcel(
+        self, stream: StreamOut, settled: SettledStream, directory: Directory, now: int
+    ) -> tuple[Parcel, bytes]:
+        identity = self._parts.keyring.signing
+        recipient = MemberId(stream.recipient)
+        voids = tuple(Void(number, VoidReason(reason)) for number, reason in settled.voids)
+        head = Head(StreamId(stream.stream), settled.last, Digest(settled.digest), voids)
+        raw = make_manifest((identity.owner,), ContentKind.HEAD, encode(HEAD, head), (), random_bytes(32))
+        terms = Terms(Onward.NONE, Purpose.CONFIDENCE_BUILDING, Tlp.RED, Precedence.ROUTINE)
+        expires = min(now + _HEAD_EXPIRES, latest_expiry(directory, (recipient,), now))
+        provision = sign_provision(
+            identity, directory, ProvisionId(random_bytes(16)), (recipient,), terms, raw, now, expires
+        )
+        parcel = Parcel(
+            envelope=envelope_id(now * 1000, random_bytes(10)),
+            provisions=(provision,),
+            grants=(),
+            purpose=terms.purpose,
+            precedence=Precedence.ROUTINE,
+            created=now,
+            expires=expires,
+        )
+        return parcel, raw
+
+    async def _seal(
+        self,
+        parcel: Parcel,
+        kind: int,
+        recipients: tuple[MemberId, ...],
+        manifest: bytes,
+        attachments: tuple[Attachment, ...],
+        pieces: Iterable[bytes],
+        message: bytes | None,
+    ) -> None:
+        """Ciphertext, header, self-check, commit; the exact bytes are durable before any of them leaves."""
+        parts = self._parts
+        directory = parts.directory.current
+        content_key = random_bytes(32)
+        ciphertext = seal_payload(content_key, directory.size, manifest, attachments, pieces)
+        size = len(manifest) + sum(attachment.size for attachment in attachments)
+        small = sealed_size(2 * size + 2048) <= INLINE_BODY
+        body = _Body(ciphertext)
+        if small:
+            stored: bytes | None = b"".join(body)
+        else:
+            stored = None
+            await asyncio.to_thread(parts.files.write_body, parcel.envelope, body)
+        try:
+            streams = await parts.stores.outbox.streams_out(kind)
+            places = tuple(_next_place(recipient, streams.get(recipient)) for recipient in recipients)
+            header = seal_header(
+                parts.keyring.signing, directory, parcel, places, content_key, body.size, body.digest()
+            )
+            self._check(header, directory, parcel.created)
+            due = parcel.created + parts.config.delivery.head_after
+            await parts.stores.outbox.save_sealed(
+                OutboxEnvelope(
+                    envelope=parcel.envelope,
+                    message=message,
+                    state="sealed",
+                    precedence=parcel.precedence,
+                    created=parcel.created,
+                    expires=parcel.expires,
+                    header=encode_header(header),
+                    header_digest=header_digest(header),
+                    body=stored,
+                ),
+                tuple(_stored_place(place, kind, streams.get(place.recipient), due) for place in places),
+            )
+        except BaseException:
+            parts.files.remove_body(parcel.envelope)
+            raise
+        self._log.info("envelope.sealed", envelope=parcel.envelope.hex(), recipients=len(recipients), size=body.size)
+
+    def _check(self, header: Header, directory: Directory, now: int) -> None:
+        """The sender's node judges its own envelope by the rule that the relay and the receivers use."""
+        verified = verify_header(header, directory, now)
+        late = time_fault(verified, directory, now)
+        if late is not None:
+            raise Forbidden(late.rule.value, late.detail)
+        decision = authorise(verified, directory, Ledger(), now)
+        if not decision.allowed:
+            raise Forbidden(decision.refusals[0].rule.value, decision.refusals[0].detail)
+
+
+class _Body:
+    """Counts and digests a ciphertext while it is written, so that it is read once."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = pieces
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            self._digest.update(piece)
+            self.size += len(piece)
+            yield piece
+
+    def digest(self) -> Digest:
+        return Digest(self._digest.digest())
+
+
+def _next_place(recipient: MemberId, stream: StreamOut | None) -> NextPlace:
+    if stream is None:
+        return NextPlace(recipient, StreamId(random_bytes(16)), 1, Digest(bytes(32)))
+    return NextPlace(recipient, StreamId(stream.stream), stream.last + 1, Digest(stream.digest))
+
+
+def _stored_place(place: NextPlace, kind: int, stream: StreamOut | None, due: int) -> Place:
+    """A message brings its stream's head forward; a head announces another stream and has none itself."""
+    earlier = stream.head_due if stream is not None and stream.head_due is not None else due
+    return Place(place.recipient, kind, place.stream, place.number, min(due, earlier) if kind == MESSAGES else None)

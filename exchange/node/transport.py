@@ -1,0 +1,235 @@
+"""The node's side of the relay's HTTP API. It says what the relay said; it decides nothing.
+
+The relay is authenticated by the digest of its TLS certificate, which the charter states: no certificate authority
+is trusted. Over plain loopback HTTP there is no digest, and the session's signatures still hold.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import aiohttp
+from http_message_signatures import HTTPMessageSigner, algorithms
+
+from exchange.clock import Clock
+from exchange.errors import ExchangeError
+from exchange.node.tls import PinnedCertificates, pinned_context
+from keys.identity import SigningIdentity
+from keys.primitives import random_bytes
+from schemas import limits
+from schemas.canon import decode, encode
+from schemas.envelope import frame_prefix
+from schemas.ids import Digest
+from schemas.receipt import SIGNED_RECEIPT, SignedReceipt
+from schemas.relayapi import (
+    ACKS,
+    MAILBOX,
+    MAX_FRAME,
+    MAX_MAILBOX,
+    PATH_ACKS,
+    PATH_BODIES,
+    PATH_DIRECTORY,
+    PATH_ENVELOPES,
+    PATH_MAILBOX,
+    PATH_NOTICES,
+    PATH_SESSION,
+    SEEN,
+    Acks,
+    Mailbox,
+    Seen,
+)
+
+_Data = bytes | AsyncIterator[bytes] | None
+_RETRY_STATUS: Final = frozenset({408, 425, 429})
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=10, sock_read=30)
+# What one page of the directory may hold; the relay sends less.
+_MAX_PAGE: Final = 8 * limits.MIB
+_SIGNATURE_AGE: Final = timedelta(seconds=60)
+
+
+class RelayUnreachable(ExchangeError):
+    """The relay could not be asked, or asks to try later."""
+
+    status = 503
+    title = "Relay not reachable"
+
+
+class RelayRefused(ExchangeError):
+    """The relay's final answer is no. `code` is its problem type's code."""
+
+    status = 502
+    title = "Refused by the relay"
+
+
+class _Message:
+    """What the signature library signs: method, URL and headers."""
+
+    def __init__(self, method: str, url: str, headers: dict[str, str]) -> None:
+        self.method = method
+        self.url = url
+        self.headers = headers
+
+
+class RelayClient:
+    """One relay. `tls_digests` are the SHA-256 of the certificates (DER) it may show; empty for plain loopback."""
+
+    def __init__(self, url: str, tls_digests: tuple[Digest, ...], identity: SigningIdentity, clock: Clock) -> None:
+        """Nothing is sent yet. Raises RelayRefused for TLS without a pinned certificate."""
+        if url.startswith("https://") and not tls_digests:
+            raise RelayRefused("relay-not-pinned", "the charter names no certificate of a relay: ask the Secretariat")
+        self._url = url.rstrip("/")
+        self._digests = tls_digests
+        self._context = pinned_context()
+        self._identity = identity
+        self._clock = clock
+        self._signer = HTTPMessageSigner(signature_algorithm=algorithms.ED25519)
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is TLS."""
+        return self._url.startswith("https://")
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def post_envelope(self, header: bytes, body: Iterator[bytes]) -> SignedReceipt:
+        """Hand over an envelope; gives the relay's receipt, not yet verified."""
+
+        async def stream() -> AsyncIterator[bytes]:
+            yield frame_prefix(header) + header
+            while piece := await asyncio.to_thread(next, body, b""):
+                yield piece
+
+        answer = await self._request("POST", PATH_ENVELOPES, data=stream(), most=limits.MAX_SMALL_OBJECT * 2)
+        return decode(SIGNED_RECEIPT, answer, limits.MAX_SMALL_OBJECT * 2)
+
+    async def directory(self, start: int) -> tuple[bytes, ...]:
+        """Directory entries from `start`, as many as the relay sends at once; not yet verified."""
+        data = await self._request("GET", f"{PATH_DIRECTORY}?from={start}", most=_MAX_PAGE)
+        entries = []
+        position = 0
+        while position < len(data):
+            end = position + 4 + int.from_bytes(data[position : position + 4], "big")
+            entries.append(data[position + 4 : end])
+            position = end
+        return tuple(entries)
+
+    async def publish(self, entry: bytes) -> None:
+        """Offer one entry of the directory."""
+        await self._request("POST", PATH_DIRECTORY, data=entry, most=limits.KIB)
+
+    async def mailbox(self) -> Mailbox:
+        """Pull what waits."""
+        return decode(MAILBOX, await self._request("GET", PATH_MAILBOX, most=MAX_MAILBOX, signed=True), MAX_MAILBOX)
+
+    async def acknowledge(self, acks: Acks) -> None:
+        """Hand over acknowledgements without a session."""
+        await self._request("POST", PATH_ACKS, data=encode(ACKS, acks), most=limits.KIB)
+
+    async def seen(self, seen: Seen) -> None:
+        """Say which notices are on file, without a session."""
+        await self._request("POST", PATH_NOTICES, data=encode(SEEN, seen), most=limits.KIB, signed=True)
+
+    async def body(self, sender: str, envelope: bytes) -> AsyncIterator[bytes]:
+        """Stream an envelope's ciphertext."""
+        path = f"{PATH_BODIES}/{sender}/{envelope.hex()}"
+        async with self._open("GET", path, self._signed("GET", path, None), None) as response:
+            await _refuse_bad_status(response)
+            async for piece in response.content.iter_chunked(limits.CHUNK):
+                yield piece
+
+    async def session(self) -> tuple[aiohttp.ClientWebSocketResponse, Digest | None]:
+        """Connect the WebSocket; gives it and the digest of the certificate that this connection saw."""
+        try:
+            socket = await self._http().ws_connect(
+                self._url + PATH_SESSION, ssl=self._context, max_msg_size=MAX_FRAME + 1, heartbeat=20, autoping=True
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError) as fault:
+            raise self._unreachable(fault) from None
+        if not self.tls:
+            return socket, None
+        tunnel = socket.get_extra_info("ssl_object")
+        certificate = tunnel.getpeercert(binary_form=True)
+        return socket, Digest(hashlib.sha256(certificate).digest())
+
+    async def _request(self, method: str, path: str, *, most: int, data: _Data = None, signed: bool = False) -> bytes:
+        headers = self._signed(method, path, data if isinstance(data, bytes) else None) if signed else {}
+        async with self._open(method, path, headers, data) as response:
+            await _refuse_bad_status(response)
+            answer = bytearray()
+            async for piece in response.content.iter_chunked(limits.CHUNK):
+                answer += piece
+                if len(answer) > most:
+                    raise RelayUnreachable("relay-answer", "the relay's answer is larger than the protocol allows")
+            return bytes(answer)
+
+    @asynccontextmanager
+    async def _open(
+        self, method: str, path: str, headers: Mapping[str, str], data: _Data
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """One request; network faults become RelayUnreachable."""
+        try:
+            async with self._http().request(
+                method, self._url + path, headers=headers, data=data, ssl=self._context, allow_redirects=False
+            ) as response:
+                yield response
+        except (aiohttp.ClientError, TimeoutError, OSError) as fault:
+            raise self._unreachable(fault) from None
+
+    def _signed(self, method: str, path: str, body: bytes | None) -> dict[str, str]:
+        """RFC 9421 headers: who asks, for what, when, once; with RFC 9530's digest when there is a body."""
+        message = _Message(method, self._url + path, {})
+        now = datetime.fromtimestamp(self._clock.now(), UTC)
+        prepared = self._signer.prepare(
+            message,
+            key_id=f"{self._identity.owner}:{self._identity.key_id.hex()}",
+            created=now,
+            expires=now + _SIGNATURE_AGE,
+            nonce=random_bytes(16).hex(),
+            label="cbm",
+            covered_component_ids=("@method", "@authority", "@path", "@query"),
+            body=body,
+        )
+        self._signer.apply(message, prepared, self._identity.sign_http(prepared.signature_base))
+        return message.headers
+
+    def _http(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            pinned = PinnedCertificates(self._digests) if self._digests else False
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=pinned), timeout=_TIMEOUT, auto_decompress=False
+            )
+        return self._session
+
+    def _unreachable(self, fault: BaseException) -> RelayUnreachable:
+        what = str(fault) or type(fault).__name__
+        return RelayUnreachable("relay-unreachable", f"the relay at {self._url} does not answer: {what}")
+
+
+async def _refuse_bad_status(response: aiohttp.ClientResponse) -> None:
+    if response.status < 300:
+        return
+    text = (await response.content.read(16 * limits.KIB)).decode("utf-8", "replace")
+    code, detail, extra = _problem(text)
+    if response.status >= 500 or response.status in _RETRY_STATUS or response.status < 400:
+        raise RelayUnreachable(code or "relay-busy", detail or f"the relay answered {response.status}")
+    raise RelayRefused(code or "refused", detail or f"the relay answered {response.status}", extra)
+
+
+def _problem(text: str) -> tuple[str, str, dict[str, Any]]:
+    """Code, detail and members of a problem document; the relay is not trusted to send one."""
+    try:
+        document = json.loads(text)
+        kind, detail = str(document.get("type", "")), str(document.get("detail", ""))
+    except (ValueError, AttributeError, RecursionError):
+        return "", "", {}
+    known = ("rule", "recipient", "provider", "provision")
+    extra = {key: value for key, value in document.items() if key in known and isinstance(value, str)}
+    return kind.removeprefix("urn:cbm:problem:")[:64], detail.splitlines()[0][:300] if detail else "", extra

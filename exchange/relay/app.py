@@ -1,0 +1,79 @@
+"""Puts the relay's parts together into one web application; whoever calls owns the store."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from exchange.clock import Clock
+from exchange.errors import StoreFault
+from exchange.logs import get_logger
+from exchange.relay.config import RelaySettings
+from exchange.relay.httpsig import RequestVerifier
+from exchange.relay.intake import Intake, RelayIdentity
+from exchange.relay.keeper import DirectoryKeeper
+from exchange.relay.metrics import Metrics
+from exchange.relay.registry import Sessions
+from exchange.relay.routes import MAX_REQUEST, Routes, Services, counting, handshake_slots
+from exchange.storage.port import RelayStore
+from exchange.web import problems
+from keys.errors import Untrusted
+from schemas.ids import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class RelayApp:
+    """The application, and the parts that the runner looks after."""
+
+    web: web.Application
+    store: RelayStore
+    clock: Clock
+    sessions: Sessions
+    metrics: Metrics
+
+
+async def build_app(
+    settings: RelaySettings, store: RelayStore, identity: RelayIdentity, clock: Clock, tls_digest: Digest | None
+) -> RelayApp:
+    """Load the directory and bind the routes. `tls_digest`: of the certificate to be shown; None on plain HTTP.
+
+    Raises StoreFault when the directory does not verify under the pinned charter, or when it knows no such relay.
+    """
+    if settings.charter_digest is None:
+        raise StoreFault("no-charter", "no charter is pinned: install it with `cbm relay charter FILE`")
+    keeper = await DirectoryKeeper.load(store, Digest(bytes.fromhex(settings.charter_digest)))
+    _check_identity(keeper, identity, tls_digest)
+    metrics, sessions = Metrics(), Sessions()
+    metrics.directory_size.set(keeper.current.size)
+    services = Services(
+        settings=settings,
+        store=store,
+        keeper=keeper,
+        identity=identity,
+        clock=clock,
+        intake=Intake(store, keeper, identity, clock, sessions, metrics, settings.limits),
+        sessions=sessions,
+        metrics=metrics,
+        requests=RequestVerifier(settings.authority),
+        handshakes=handshake_slots(),
+        tls_digest=tls_digest,
+    )
+    app = web.Application(
+        middlewares=[counting(metrics), problems(get_logger("relay.http"))], client_max_size=MAX_REQUEST
+    )
+    Routes(services).add_to(app)
+
+    async def close_sessions(_app: web.Application) -> None:
+        await sessions.close_all("the relay stops")
+
+    app.on_shutdown.append(close_sessions)
+    return RelayApp(app, store, clock, sessions, metrics)
+
+
+def _check_identity(keeper: DirectoryKeeper, identity: RelayIdentity, tls_digest: Digest | None) -> None:
+    """Nodes would refuse every receipt and every session of a relay that the charter does not name like this."""
+    try:
+        row = keeper.current.relay(identity.key_id)
+    except Untrusted as fault:
+        raise StoreFault("relay-not-in-charter", f"this relay's key is not in the charter: {fault}") from None
+    if tls_digest is not None and row.tls_digests and tls_digest not in row.tls_digests:
+        raise StoreFault("certificate-not-in-charter", "the charter does not name this relay's TLS certificate")

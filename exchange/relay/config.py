@@ -1,0 +1,104 @@
+"""The relay's settings: `relay.toml` in its folder. A setting that is not known is refused, not ignored."""
+
+import ipaddress
+import tomllib
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from exchange.errors import Invalid
+from exchange.relay import limits
+from schemas.limits import MAX_BODY
+
+FILE: Final = "relay.toml"
+
+
+class Limits(BaseModel):
+    """Bounds that an operator may tighten; the wire format's own stay what they are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    max_body: Annotated[int, Field(gt=0, le=MAX_BODY)] = MAX_BODY
+    """Largest body that is accepted, in bytes. A larger one is refused with `body-too-large`."""
+    max_uploads: Annotated[int, Field(gt=0, le=1024)] = limits.MAX_UPLOADS
+    """Uploads at once, of everybody."""
+    max_member_uploads: Annotated[int, Field(gt=0, le=1024)] = limits.MAX_MEMBER_UPLOADS
+    """Uploads at once, of one member."""
+    header_timeout: Annotated[float, Field(gt=0)] = limits.HEADER_TIMEOUT
+    """Seconds that an envelope's header may take to arrive."""
+    body_timeout: Annotated[float, Field(gt=0)] = limits.BODY_TIMEOUT
+    """Seconds that a body may take to arrive, besides the time for its size."""
+    body_rate: Annotated[int, Field(gt=0)] = limits.BODY_RATE
+    """Bytes per second that the slowest accepted upload keeps up."""
+
+
+class RelaySettings(BaseModel):
+    """Everything that `cbm relay run` reads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    """The relay's name in the charter."""
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Port to listen on; 0 takes a free one and tells it in `run.json`."""
+    plain: bool = False
+    """Serve HTTP without TLS. Only on a loopback address: for the demonstration and tests."""
+    tls_cert: Path | None = None
+    """Certificate chain (PEM); the first certificate's SHA-256 is in the charter. Relative to the folder."""
+    tls_key: Path | None = None
+    """Its private key (PEM, mode 0600). Relative to the folder."""
+    authority: str | None = None
+    """Host and port under which nodes know this relay; a request that was signed for another is refused. Unset: any."""
+    charter_digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """Digest of charter version 1, pinned when it was installed; without it the relay does not start."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe events that are logged."""
+    sweep_interval: Annotated[float, Field(gt=0)] = limits.SWEEP_INTERVAL
+    """Seconds between two deletions of ciphertexts whose time is over."""
+    limits: Limits = Limits()
+    """Bounds on what others may send."""
+
+    @model_validator(mode="after")
+    def _transport(self) -> "RelaySettings":
+        """TLS, or plain on loopback, and never a silent choice between the two."""
+        if self.plain:
+            if self.tls_cert or self.tls_key:
+                raise ValueError("plain = true and a TLS certificate exclude each other")
+            if not _is_loopback(self.host):
+                raise ValueError(f"plain = true is for loopback only, not for {self.host}: give tls_cert and tls_key")
+        elif not (self.tls_cert and self.tls_key):
+            raise ValueError("tls_cert and tls_key are missing (or plain = true, on loopback only)")
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(folder: Path) -> RelaySettings:
+    """Read `relay.toml`. Raises Invalid with one line that names the setting at fault."""
+    path = folder / FILE
+    try:
+        text = path.read_text("utf-8")
+    except OSError as fault:
+        raise Invalid("no-config", f"{path} cannot be read ({fault.strerror}): run `cbm relay init`") from None
+    try:
+        return parse_settings(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as fault:
+        raise Invalid("bad-config", f"{path} is not TOML: {fault}") from None
+
+
+def parse_settings(values: dict[str, object]) -> RelaySettings:
+    """Settings from a table. Raises Invalid."""
+    try:
+        return RelaySettings.model_validate(values)
+    except ValidationError as fault:
+        first = fault.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the settings"
+        raise Invalid("bad-config", f"{where}: {first['msg']}") from None

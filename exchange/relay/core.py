@@ -1,0 +1,210 @@
+"""What the relay decides about envelopes, acknowledgements, sessions and directory entries, from facts alone.
+
+An envelope is accepted when its header's signature, the time rules and `authorise` hold at one moment, and its body
+is the one that the header names. That moment is the acceptance: the receipt states its time and directory size. A
+refusal is raised: an ExchangeError here, a KeyFault where a signature or a key is at fault.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import ClassVar
+
+from exchange.consent.authorise import authorise
+from exchange.consent.decision import Decision, Ledger
+from exchange.delivery.times import TimeFault, TimeRule, time_fault
+from exchange.errors import (
+    Conflict,
+    ExchangeError,
+    Forbidden,
+    Invalid,
+    Json,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+)
+from exchange.relay.limits import MAX_MEMBER_ENTRIES, SESSION_SKEW
+from keys.directory import Directory, extend
+from keys.errors import KeyFault
+from keys.verify import VerifiedHeader, verify_bytes, verify_header
+from schemas.canon import decode
+from schemas.charter import Charter
+from schemas.contexts import Context
+from schemas.envelope import Core, Header
+from schemas.ids import Digest, KeyId
+from schemas.limits import LOG_BY, MAX_DIRECTORY_SIZE, MAX_SMALL_OBJECT
+from schemas.receipt import Acknowledgement, Receipt
+from schemas.relayapi import SESSION_STATEMENT, Challenge, Proof, SessionStatement
+from schemas.statement import DirectoryEntry
+
+
+class TooEarly(ExchangeError):
+    """What is dated in the future; the sender may try again (RFC 8470)."""
+
+    status: ClassVar[int] = 425
+    title: ClassVar[str] = "Too early"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An envelope that may be accepted, and the facts under which that was decided."""
+
+    header: VerifiedHeader
+    decision: Decision
+    directory: Directory
+    ledger: Ledger
+    time: int
+
+
+def judge(header: Header, directory: Directory, ledger: Ledger, now: int) -> Judged:
+    """Check signature, times and consent, in this order. Raises KeyFault, TooEarly, Invalid or Forbidden."""
+    verified = verify_header(header, directory, now)
+    fault = time_fault(verified, directory, now)
+    if fault is not None:
+        raise _time_error(fault)
+    decision = authorise(verified, directory, ledger, now)
+    if not decision.allowed:
+        raise _consent_error(decision)
+    return Judged(verified, decision, directory, ledger, now)
+
+
+def rejudge(judged: Judged, directory: Directory, ledger: Ledger, now: int) -> Judged:
+    """The same under the facts of the accepting transaction; equal facts give an equal answer without the work."""
+    if directory is judged.directory and now == judged.time and ledger == judged.ledger:
+        return judged
+    return judge(judged.header.header, directory, ledger, now)
+
+
+def receipt_for(judged: Judged, relay: KeyId) -> Receipt:
+    """The statement that the relay signs: what it accepted, when, and under which directory."""
+    core = judged.header.core
+    return Receipt(
+        relay=relay,
+        sender=core.sender,
+        envelope=core.id,
+        header_digest=judged.header.digest,
+        body_digest=core.body_digest,
+        body_size=core.body_size,
+        time=judged.time,
+        directory_size=judged.directory.size,
+        log_by=judged.time + LOG_BY,
+    )
+
+
+def check_same(digest: Digest, standing: Digest) -> None:
+    """Under one sender and id only one header may ever stand. Raises Conflict (equivocation)."""
+    if digest != standing:
+        raise Conflict(
+            "equivocation",
+            "another header of this sender stands under this id: use a new id",
+            {"standing": standing.hex(), "offered": digest.hex()},
+        )
+
+
+class BodyCheck:
+    """The body against the header's size and digest, a piece at a time. Raises Invalid, or TooLarge early."""
+
+    def __init__(self, core: Core) -> None:
+        """The header that names the body."""
+        self._core = core
+        self._size = 0
+        self._sha256 = hashlib.sha256()
+
+    def update(self, piece: bytes) -> None:
+        """Count and digest the next piece."""
+        self._size += len(piece)
+        if self._size > self._core.body_size:
+            raise TooLarge("body-size", f"the body is longer than the {self._core.body_size} bytes of its header")
+        self._sha256.update(piece)
+
+    def finish(self) -> None:
+        """All of it was there, and it is the one that the header names."""
+        if self._size < self._core.body_size:
+            raise Invalid(
+                "body-size", f"the body ended after {self._size} of {self._core.body_size} bytes: send it again"
+            )
+        if self._sha256.digest() != self._core.body_digest:
+            raise Invalid("body-digest", "the body is not the one that the header names")
+
+
+def check_acknowledgement(ack: Acknowledgement, standing: Digest | None, is_recipient: bool) -> None:
+    """May this acknowledgement, whose signature holds, be stored? Raises NotFound, Forbidden or Conflict.
+
+    `standing` is the header digest under the envelope's key, None when there is no such envelope.
+    """
+    if standing is None:
+        raise NotFound("envelope-unknown", "this relay has accepted no such envelope")
+    if not is_recipient:
+        raise Forbidden("not-recipient", f"{ack.recipient} is not a recipient of this envelope")
+    if ack.header_digest != standing:
+        raise Conflict(
+            "header-digest", "the acknowledgement is for another header under this id: keep both as evidence"
+        )
+
+
+def check_proof(
+    proof: Proof, challenge: Challenge, tls_digest: Digest | None, directory: Directory, now: int
+) -> SessionStatement:
+    """A node's answer to this relay's challenge on this connection. Raises Unauthenticated or DecodeError.
+
+    `tls_digest` is that of the relay's certificate; None on a plain connection.
+    """
+    statement = decode(SESSION_STATEMENT, proof.statement, MAX_SMALL_OBJECT)
+    if statement.nonce != challenge.nonce:
+        raise Unauthenticated("session-nonce", "the proof answers another challenge")
+    if statement.relay != challenge.relay:
+        raise Unauthenticated("session-relay", "the proof is for another relay")
+    if statement.tls_digest != tls_digest:
+        raise Unauthenticated("session-certificate", "the node saw another certificate than this relay shows")
+    if abs(statement.time - now) > SESSION_SKEW:
+        raise Unauthenticated("session-time", "the proof's time is too far from the relay's: check both clocks")
+    try:
+        verify_bytes(
+            directory,
+            statement.member,
+            proof.key_id,
+            now,
+            proof.signature,
+            Context.SESSION_NODE,
+            proof.statement,
+        )
+    except KeyFault as fault:
+        raise Unauthenticated("session-signature", str(fault)) from None
+    return statement
+
+
+def extended(directory: Directory, entry: DirectoryEntry) -> Directory:
+    """The directory with one more entry. Raises KeyFault, Forbidden (directory-quota) or Conflict (directory-full)."""
+    statement = entry.statement
+    if directory.size >= MAX_DIRECTORY_SIZE:
+        raise Conflict("directory-full", "the directory has as many entries as the protocol allows")
+    if not isinstance(statement, Charter):
+        keys = sum(record.member == statement.member for record in directory.signing.values())
+        if keys + len(directory.epochs.get(statement.member, ())) >= MAX_MEMBER_ENTRIES:
+            raise Forbidden(
+                "directory-quota", f"{statement.member} has {MAX_MEMBER_ENTRIES} entries, which is the most"
+            )
+    return extend(directory, [entry])
+
+
+def _time_error(fault: TimeFault) -> ExchangeError:
+    extra: dict[str, Json] = {"recipient": fault.recipient} if fault.recipient else {}
+    # The clocks of two machines meet again; every other fault stays.
+    kind = TooEarly if fault.rule is TimeRule.AHEAD else Invalid
+    return kind(fault.rule.value, fault.detail, extra)
+
+
+def _consent_error(decision: Decision) -> ExchangeError:
+    """The first refusal as the problem; all of them in it."""
+    refusals: list[Json] = []
+    for refusal in decision.refusals:
+        facts: dict[str, Json] = {"rule": refusal.rule.value, "detail": refusal.detail}
+        if refusal.provision is not None:
+            facts["provision"] = refusal.provision.hex()
+        if refusal.recipient is not None:
+            facts["recipient"] = refusal.recipient
+        if refusal.provider is not None:
+            facts["provider"] = refusal.provider
+        refusals.append(facts)
+    first = decision.refusals[0]
+    extra: dict[str, Json] = {key: value for key, value in dict(refusals[0]).items() if key != "detail"}  # type: ignore[arg-type]
+    return Forbidden(first.rule.value, first.detail, {**extra, "refusals": refusals})

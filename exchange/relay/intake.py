@@ -1,0 +1,245 @@
+"""Taking in envelopes and acknowledgements: gather the facts, ask the core, have the engine store, wake who waits."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Final, Protocol
+
+from exchange.clock import Clock
+from exchange.consent.decision import Ledger, Use
+from exchange.errors import ExchangeError, TooLarge, TooSlow
+from exchange.logs import get_logger
+from exchange.relay import core
+from exchange.relay.admission import UploadSlots
+from exchange.relay.config import Limits
+from exchange.relay.keeper import DirectoryKeeper
+from exchange.relay.metrics import Metrics
+from exchange.relay.registry import Sessions
+from exchange.storage.port import (
+    SMALL_BODY,
+    Arrival,
+    EnvelopeKey,
+    Facts,
+    GrantUse,
+    RelayStore,
+    SignedAnswer,
+    Staged,
+    Verdict,
+)
+from keys.digests import header_digest
+from keys.errors import KeyFault
+from keys.verify import verify_acknowledgement
+from schemas.canon import decode, encode
+from schemas.contexts import Context
+from schemas.envelope import Core, Header, decode_header
+from schemas.errors import DecodeError
+from schemas.ids import Digest, GrantId, KeyId
+from schemas.limits import MAX_SMALL_OBJECT
+from schemas.receipt import RECEIPT, SIGNED_ACKNOWLEDGEMENT, SIGNED_RECEIPT, Acknowledgement, SignedReceipt
+
+Fault = ExchangeError | KeyFault | DecodeError
+_FAULTS: Final = (ExchangeError, KeyFault, DecodeError)
+
+log = get_logger("relay")
+
+
+class Sign(Protocol):
+    """The relay's signature; where its key is, is not the relay's to know."""
+
+    def __call__(self, context: Context, *parts: bytes) -> bytes:
+        """Ed25519 over the labelled parts; 64 bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RelayIdentity:
+    """Which relay of the charter this is, and how it signs."""
+
+    key_id: KeyId
+    sign: Sign
+
+
+class Intake:
+    """Accepts or refuses; every method returns after the change is durable."""
+
+    def __init__(
+        self,
+        store: RelayStore,
+        keeper: DirectoryKeeper,
+        identity: RelayIdentity,
+        clock: Clock,
+        sessions: Sessions,
+        metrics: Metrics,
+        limits: Limits,
+    ) -> None:
+        """All that it works with; it owns none of it."""
+        self._store = store
+        self._keeper = keeper
+        self._identity = identity
+        self._clock = clock
+        self._sessions = sessions
+        self._metrics = metrics
+        self._limits = limits
+        self.slots = UploadSlots(limits.max_uploads, limits.max_member_uploads)
+
+    async def submit(self, header_bytes: bytes, pieces: AsyncIterator[bytes]) -> bytes:
+        """Take in one envelope; the signed receipt's bytes. `pieces` are read only when the header is acceptable.
+
+        Raises DecodeError, KeyFault or ExchangeError, and then nothing is stored.
+        """
+        started = perf_counter()
+        header = decode_header(header_bytes)
+        try:
+            receipt = await self._submit(header_bytes, header, pieces)
+        except _FAULTS as fault:
+            code = fault_code(fault)
+            self._metrics.refused.labels(code).inc()
+            log.info("envelope.refused", envelope=header.core.id.hex(), sender=header.core.sender, code=code)
+            raise
+        self._metrics.accept_seconds.observe(perf_counter() - started)
+        return receipt
+
+    async def _submit(self, header_bytes: bytes, header: Header, pieces: AsyncIterator[bytes]) -> bytes:
+        envelope = header.core
+        key = EnvelopeKey(envelope.sender, envelope.id)
+        if envelope.body_size > self._limits.max_body:
+            raise TooLarge("body-too-large", f"this relay accepts bodies of at most {self._limits.max_body} bytes")
+        try:
+            uses = await self._uses(header)
+            judged = core.judge(header, self._keeper.current, _ledger(uses), self._clock.now())
+        except (ExchangeError, KeyFault):
+            # What was accepted once is not judged again: the sender only missed the receipt.
+            standing = await self._standing(key)
+            if standing is not None and standing[0] == header_digest(header):
+                return self._repeated(standing[1])
+            raise
+        if envelope.body_size > SMALL_BODY:
+            standing = await self._standing(key)
+            if standing is not None:
+                core.check_same(judged.header.digest, standing[0])
+                return self._repeated(standing[1])
+        with self.slots.member(envelope.sender):
+            staged = self._store.stage(envelope.body_size)
+            try:
+                await self._take_body(envelope, pieces, staged)
+                return await self._accept(header_bytes, judged, staged)
+            finally:
+                await staged.discard()
+
+    async def _take_body(self, envelope: Core, pieces: AsyncIterator[bytes], staged: Staged) -> None:
+        check = core.BodyCheck(envelope)
+        allowed = self._limits.body_timeout + envelope.body_size / self._limits.body_rate
+        try:
+            async with asyncio.timeout(allowed):
+                async for piece in pieces:
+                    check.update(piece)
+                    await staged.write(piece)
+        except TimeoutError:
+            raise TooSlow("upload-too-slow", f"the body did not arrive within {allowed:.0f} s: try again") from None
+        check.finish()
+
+    async def _accept(self, header_bytes: bytes, judged: core.Judged, staged: Staged) -> bytes:
+        envelope = judged.header.core
+        made: list[bytes] = []
+
+        def judge(facts: Facts) -> Verdict:
+            now = max(self._clock.now(), facts.time)
+            final = core.rejudge(judged, self._keeper.current, _ledger(facts.uses), now)
+            body = encode(RECEIPT, core.receipt_for(final, self._identity.key_id))
+            receipt = SignedReceipt(body, self._identity.sign(Context.RECEIPT, body))
+            made.append(encode(SIGNED_RECEIPT, receipt))
+            return Verdict(made[-1], now, tuple(_stored_use(use) for use in final.decision.uses))
+
+        arrival = Arrival(
+            key=EnvelopeKey(envelope.sender, envelope.id),
+            header_digest=judged.header.digest,
+            header=header_bytes,
+            recipients=judged.header.recipients,
+            precedence=envelope.precedence,
+            expires=envelope.expires,
+            body_size=envelope.body_size,
+            grants=_grants(judged.header.header),
+        )
+        held = await self._store.accept(arrival, staged, judge)
+        core.check_same(judged.header.digest, held.header_digest)
+        if held.receipt not in made:
+            return self._repeated(held.receipt)
+        self._metrics.accepted.inc()
+        self._metrics.body_bytes.inc(envelope.body_size)
+        log.info("envelope.accepted", envelope=envelope.id.hex(), sender=envelope.sender, size=envelope.body_size)
+        self._sessions.wake(held.recipients)
+        return held.receipt
+
+    async def _uses(self, header: Header) -> frozenset[GrantUse]:
+        grants = _grants(header)
+        return await self._store.uses(grants) if grants else frozenset()
+
+    async def _standing(self, key: EnvelopeKey) -> tuple[Digest, bytes] | None:
+        """Header digest and receipt under a key."""
+        held = (await self._store.find([key]))[0]
+        return None if held is None else (held.header_digest, held.receipt)
+
+    def _repeated(self, receipt: bytes) -> bytes:
+        self._metrics.repeated.inc()
+        return receipt
+
+    async def acknowledge(self, signed: Sequence[bytes]) -> list[Fault]:
+        """Store the acknowledgements that hold, each judged alone; the faults of the others."""
+        faults: list[Fault] = []
+        verified: list[tuple[Acknowledgement, bytes]] = []
+        for raw in signed:
+            try:
+                item = decode(SIGNED_ACKNOWLEDGEMENT, raw, MAX_SMALL_OBJECT)
+                ack = verify_acknowledgement(item, self._keeper.current, self._clock.now())
+                verified.append((ack, raw))
+            except (DecodeError, KeyFault) as fault:
+                faults.append(fault)
+        held = await self._store.find([_key(ack) for ack, _ in verified])
+        answers = []
+        for (ack, raw), standing in zip(verified, held, strict=True):
+            try:
+                digest = None if standing is None else standing.header_digest
+                core.check_acknowledgement(ack, digest, standing is not None and ack.recipient in standing.recipients)
+                answers.append(SignedAnswer(_key(ack), ack.recipient, raw))
+            except ExchangeError as fault:
+                faults.append(fault)
+        if answers:
+            await self._store.acknowledge(answers)
+            self._answered(answers)
+        for refused in faults:
+            log.warning("acknowledgement.refused", code=fault_code(refused))
+        return faults
+
+    def _answered(self, answers: Iterable[SignedAnswer]) -> None:
+        for answer in answers:
+            self._metrics.acknowledged.inc()
+            self._sessions.answered(answer.recipient, answer.key)
+            self._sessions.wake([answer.key.sender])
+            log.info("envelope.answered", envelope=answer.key.id.hex(), sender=answer.key.sender)
+
+
+def fault_code(fault: Fault) -> str:
+    """The stable code of a declared fault, for logs and metrics."""
+    if isinstance(fault, DecodeError):
+        return fault.reason.value
+    return fault.code if isinstance(fault, ExchangeError) else type(fault).__name__
+
+
+def _key(ack: Acknowledgement) -> EnvelopeKey:
+    return EnvelopeKey(ack.sender, ack.envelope)
+
+
+def _grants(header: Header) -> tuple[GrantId, ...]:
+    return tuple(signed.grant.id for signed in header.core.grants)
+
+
+def _ledger(uses: Iterable[GrantUse]) -> Ledger:
+    counted: dict[GrantId, set[Use]] = {}
+    for use in uses:
+        counted.setdefault(use.grant, set()).add(Use(use.grant, use.recipient, use.provision))
+    return Ledger(uses={grant: frozenset(found) for grant, found in counted.items()})
+
+
+def _stored_use(use: Use) -> GrantUse:
+    return GrantUse(use.grant, use.recipient, use.provision)

@@ -1,0 +1,97 @@
+"""Runs a relay in this process: listens, tells where, deletes what has expired, stops without losing anything."""
+
+import asyncio
+import hashlib
+import signal
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from exchange.errors import ExchangeError, Invalid
+from exchange.logs import get_logger
+from exchange.relay.app import RelayApp
+from exchange.relay.config import RelaySettings
+from schemas.ids import Digest
+
+# Requests under way when the relay is told to stop may take this long to end; clients repeat what was cut off.
+_STOP_TIMEOUT: Final = 10
+
+log = get_logger("relay")
+
+
+def tls_context(settings: RelaySettings, folder: Path) -> tuple[ssl.SSLContext, Digest] | None:
+    """TLS 1.3 from the settings' files and the digest of the certificate that clients see; None for plain HTTP.
+
+    Raises Invalid when the files cannot be used.
+    """
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    certificate, key = folder / settings.tls_cert, folder / settings.tls_key
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_cert_chain(certificate, key)
+        first = certificate.read_text("ascii").partition("-----END CERTIFICATE-----")
+        der = ssl.PEM_cert_to_DER_cert(first[0][first[0].index("-----BEGIN") :] + first[1])
+    except (OSError, ValueError) as fault:
+        raise Invalid("bad-certificate", f"{certificate} and {key} cannot be used for TLS: {fault}") from None
+    return context, Digest(hashlib.sha256(der).digest())
+
+
+async def serve(
+    app: RelayApp,
+    settings: RelaySettings,
+    context: ssl.SSLContext | None,
+    ready: Callable[[str], None],
+    stop: asyncio.Event,
+) -> None:
+    """Serve until `stop` is set; `ready` is called with the URL once connections are accepted.
+
+    Raises Invalid when the address cannot be listened on.
+    """
+    runner = web.AppRunner(app.web, access_log=None, handle_signals=False, shutdown_timeout=_STOP_TIMEOUT)
+    await runner.setup()
+    site = web.TCPSite(runner, settings.host, settings.port, ssl_context=context)
+    try:
+        await site.start()
+    except OSError as fault:
+        await runner.cleanup()
+        raise Invalid("bad-address", f"cannot listen on {settings.host}:{settings.port}: {fault.strerror}") from None
+    sweeping = asyncio.create_task(_sweep(app, settings.sweep_interval))
+    try:
+        ready(_url(runner, context is not None))
+        await stop.wait()
+    finally:
+        sweeping.cancel()
+        await asyncio.gather(sweeping, return_exceptions=True)
+        await runner.cleanup()
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """SIGTERM and SIGINT end the relay in good order."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+
+async def _sweep(app: RelayApp, interval: float) -> None:
+    while True:
+        try:
+            count = await app.store.expire(app.clock.now())
+        except ExchangeError as fault:
+            log.warning("sweep.failed", code=fault.code)
+        else:
+            if count:
+                app.metrics.expired.inc(count)
+                log.info("envelopes.expired", count=count)
+                app.sessions.wake_all()
+        await asyncio.sleep(interval)
+
+
+def _url(runner: web.AppRunner, tls: bool) -> str:
+    host, port = runner.addresses[0][:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'https' if tls else 'http'}://{shown}:{port}"

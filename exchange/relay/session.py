@@ -1,0 +1,196 @@
+"""A node's WebSocket: both sides prove who they are, then the relay pushes and the node acknowledges.
+
+Nothing polls: an acceptance or an acknowledgement wakes the session that it concerns. At most `WINDOW` envelopes are
+under way; the node's acknowledgement, on whatever way it comes, or the envelope's end frees a place.
+"""
+
+import asyncio
+import secrets
+from typing import Final
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from exchange.clock import Clock
+from exchange.errors import ExchangeError, Malformed, TooSlow, Unauthenticated
+from exchange.logs import get_logger
+from exchange.relay.core import check_proof
+from exchange.relay.intake import Intake, RelayIdentity, fault_code
+from exchange.relay.keeper import DirectoryKeeper
+from exchange.relay.limits import NOTICE_WINDOW, PROOF_TIMEOUT, PUSH_BYTES
+from exchange.relay.metrics import Metrics
+from exchange.relay.registry import Sessions
+from exchange.storage.port import EnvelopeKey, MailboxStore, Waiting
+from schemas.contexts import Context
+from schemas.errors import DecodeError
+from schemas.ids import Digest, EnvelopeId, MemberId
+from schemas.relayapi import (
+    MAX_ACKS,
+    WINDOW,
+    Acks,
+    Challenge,
+    Deliver,
+    Notice,
+    Proof,
+    Seen,
+    Welcome,
+    decode_frame,
+    encode_frame,
+)
+
+# A close frame holds 123 bytes of reason (RFC 6455, section 5.5).
+_MAX_REASON: Final = 123
+
+log = get_logger("relay.session")
+
+
+async def shake_hands(
+    socket: web.WebSocketResponse,
+    identity: RelayIdentity,
+    keeper: DirectoryKeeper,
+    tls_digest: Digest | None,
+    clock: Clock,
+) -> MemberId:
+    """Challenge, proof, welcome: the member whose node is at the other end.
+
+    Raises Unauthenticated, TooSlow, Malformed or DecodeError.
+    """
+    challenge = Challenge(secrets.token_bytes(32), identity.key_id, clock.now())
+    await socket.send_bytes(encode_frame(challenge))
+    try:
+        message = await socket.receive(timeout=PROOF_TIMEOUT)
+    except TimeoutError:
+        raise TooSlow("session-proof", f"no proof within {PROOF_TIMEOUT} s") from None
+    if message.type is not WSMsgType.BINARY:
+        raise Malformed("session-proof", "a proof is expected, as one binary frame")
+    proof = decode_frame(message.data)
+    if not isinstance(proof, Proof):
+        raise Unauthenticated("session-proof", "a proof is expected before anything else")
+    statement = check_proof(proof, challenge, tls_digest, keeper.current, clock.now())
+    await socket.send_bytes(encode_frame(Welcome(identity.sign(Context.SESSION_RELAY, proof.statement))))
+    return statement.member
+
+
+class Session:
+    """One member's session after the handshake."""
+
+    def __init__(
+        self,
+        socket: web.WebSocketResponse,
+        member: MemberId,
+        store: MailboxStore,
+        intake: Intake,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        """`run` serves it."""
+        self._socket = socket
+        self._member = member
+        self._store = store
+        self._intake = intake
+        self._clock = clock
+        self._metrics = metrics
+        self._news = asyncio.Event()
+        self._under_way: dict[EnvelopeKey, Waiting] = {}
+        self._told: dict[tuple[EnvelopeId, MemberId], int] = {}
+
+    def wake(self) -> None:
+        """Something may wait for the member."""
+        self._news.set()
+
+    def answered(self, key: EnvelopeKey) -> None:
+        """The member has acknowledged this envelope."""
+        if self._under_way.pop(key, None) is not None:
+            self.wake()
+
+    async def close(self, reason: str) -> None:
+        """End the session; its peer reads `reason`."""
+        await close_socket(self._socket, WSCloseCode.GOING_AWAY, reason)
+
+    async def run(self, sessions: Sessions) -> None:
+        """Serve until either side closes. Raises DecodeError or Malformed for a frame that has no place here."""
+        sessions.enter(self._member, self)
+        self._metrics.sessions.set(len(sessions))
+        log.info("session.opened", member=self._member)
+        pushing = asyncio.create_task(self._push())
+        try:
+            async for message in self._socket:
+                if message.type is not WSMsgType.BINARY:
+                    raise Malformed("session-frame", "frames are binary")
+                await self._receive(message.data)
+        finally:
+            pushing.cancel()
+            await asyncio.gather(pushing, return_exceptions=True)
+            sessions.leave(self._member, self)
+            self._metrics.sessions.set(len(sessions))
+            log.info("session.closed", member=self._member)
+
+    async def _receive(self, data: bytes) -> None:
+        frame = decode_frame(data)
+        if isinstance(frame, Acks):
+            await self._intake.acknowledge(frame.acknowledgements)
+        elif isinstance(frame, Seen):
+            await self._store.seen(self._member, frame.items)
+            for item in frame.items:
+                self._told.pop((item.envelope, item.recipient), None)
+            self.wake()
+        else:
+            raise Malformed("session-frame", f"a node sends no {type(frame).__name__} here")
+
+    async def _push(self) -> None:
+        try:
+            while True:
+                self._news.clear()
+                sent = await self._push_envelopes()
+                if not await self._push_notices() and not sent:
+                    await self._news.wait()
+        except ConnectionError:
+            return
+        except ExchangeError as fault:
+            log.warning("session.failed", member=self._member, code=fault.code)
+            await close_socket(self._socket, WSCloseCode.TRY_AGAIN_LATER, fault.code)
+        except Exception:
+            log.exception("session.fault", member=self._member)
+            await close_socket(self._socket, WSCloseCode.INTERNAL_ERROR, "internal")
+
+    async def _push_envelopes(self) -> bool:
+        now = self._clock.now()
+        for key in [key for key, item in self._under_way.items() if item.expires <= now]:
+            del self._under_way[key]
+        free = WINDOW - len(self._under_way)
+        if free <= 0:
+            return False
+        skip = {item.place for item in self._under_way.values()}
+        items = await self._store.waiting(self._member, now, skip, free, PUSH_BYTES)
+        for item in items:
+            self._under_way[item.key] = Waiting(item.place, item.key, b"", b"", item.expires, None)
+            await self._socket.send_bytes(encode_frame(deliver(item)))
+            self._metrics.pushed.inc()
+        return bool(items)
+
+    async def _push_notices(self) -> bool:
+        free = min(MAX_ACKS, NOTICE_WINDOW - len(self._told))
+        if free <= 0:
+            return False
+        items = await self._store.notices(self._member, set(self._told.values()), free)
+        if items:
+            self._told.update({(item.envelope, item.recipient): item.place for item in items})
+            await self._socket.send_bytes(encode_frame(Notice(tuple(item.signed for item in items))))
+        return bool(items)
+
+
+def deliver(item: Waiting) -> Deliver:
+    """What a node gets of an envelope: a large body is for it to fetch."""
+    return Deliver(item.header, item.receipt, item.body)
+
+
+async def refuse(socket: web.WebSocketResponse, fault: ExchangeError | DecodeError) -> None:
+    """Close with the fault's code and sentence: after the upgrade there is no problem document."""
+    code = fault_code(fault)
+    log.info("session.refused", code=code)
+    detail = fault.detail if isinstance(fault, ExchangeError) else fault.where
+    await close_socket(socket, WSCloseCode.POLICY_VIOLATION, f"{code}: {detail}")
+
+
+async def close_socket(socket: web.WebSocketResponse, code: WSCloseCode, reason: str) -> None:
+    """Close, whatever state the connection is in."""
+    await socket.close(code=code, message=reason.encode("utf-8")[:_MAX_REASON])

@@ -1,0 +1,1 @@
+"""Storage: small protocols, and the engines that keep them."""

@@ -1,0 +1,115 @@
+"""Evidence about sent envelopes in SQLite: `EvidenceStore` of the port."""
+
+import sqlite3
+
+from exchange.delivery.state import MessageState, RecipientState
+from exchange.storage.engine import Database
+from exchange.storage.node_moves import move_message, move_recipient, move_recipients, settle_message
+from exchange.storage.node_rows import envelope_of, insert_event, stream_out_of
+from exchange.storage.node_values import OutboxEnvelope, SettledStream, StreamOut
+
+# A head may state this many voids; older ones were stated by the heads before.
+_MAX_VOIDS = 256
+
+
+class SqliteEvidence:
+    """See the port for the contract."""
+
+    def __init__(self, database: Database) -> None:
+        """Over an open node database."""
+        self._db = database
+
+    async def envelope(self, envelope: bytes) -> OutboxEnvelope | None:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> OutboxEnvelope | None:
+            row = connection.execute("SELECT * FROM outbox WHERE envelope = ?", (envelope,)).fetchone()
+            return None if row is None else envelope_of(row)
+
+        return await self._db.read(job)
+
+    async def save_acknowledgement(self, envelope: bytes, member: str, state: str, ack: bytes, now: int) -> None:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> None:
+            row = connection.execute("SELECT message FROM outbox WHERE envelope = ?", (envelope,)).fetchone()
+            if row is None or row["message"] is None:
+                return
+            message = row["message"]
+            if move_recipient(connection, message, member, RecipientState(state), now):
+                connection.execute(
+                    "UPDATE recipients SET acknowledgement = ? WHERE message = ? AND member = ?",
+                    (ack, message, member),
+                )
+                insert_event(connection, message, "message.recipient", box="outbox", member=member, state=state)
+                settle_message(connection, message)
+
+        await self._db.write(job)
+
+    async def expire(self, now: int) -> tuple[bytes, ...]:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> tuple[bytes, ...]:
+            rows = connection.execute(
+                "SELECT id, state FROM messages WHERE box = 'outbox' AND state IN ('queued', 'accepted')"
+                " AND expires <= ? LIMIT 1000",
+                (now,),
+            ).fetchall()
+            for row in rows:
+                move_recipients(connection, row["id"], RecipientState.EXPIRED, now)
+                if row["state"] == "queued":
+                    move_message(connection, row["id"], MessageState.EXPIRED)
+                else:
+                    settle_message(connection, row["id"])
+            done = connection.execute("SELECT envelope FROM outbox WHERE state <> 'sealed' AND expires <= ?", (now,))
+            return tuple(row["envelope"] for row in done)
+
+        return await self._db.write(job)
+
+    async def settled(self, stream: bytes) -> SettledStream:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> SettledStream:
+            first_open = connection.execute(
+                "SELECT min(number) FROM numbers_out WHERE stream = ? AND settled = 0", (stream,)
+            ).fetchone()[0]
+            row = connection.execute(
+                "SELECT number, digest FROM numbers_out WHERE stream = ? AND number < ? ORDER BY number DESC LIMIT 1",
+                (stream, first_open if first_open is not None else 2**62),
+            ).fetchone()
+            if row is None:
+                return SettledStream(stream, 0, bytes(32), ())
+            voids = connection.execute(
+                "SELECT number, settled - 1 AS reason FROM numbers_out WHERE stream = ? AND number <= ?"
+                " AND settled > 1 ORDER BY number DESC LIMIT ?",
+                (stream, row["number"], _MAX_VOIDS),
+            ).fetchall()
+            pairs = tuple((void["number"], void["reason"]) for void in reversed(voids))
+            return SettledStream(stream, row["number"], row["digest"], pairs)
+
+        return await self._db.read(job)
+
+    async def heads_due(self, now: int) -> tuple[StreamOut, ...]:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> tuple[StreamOut, ...]:
+            rows = connection.execute("SELECT * FROM streams_out WHERE kind = 1 AND head_due <= ?", (now,))
+            return tuple(stream_out_of(row) for row in rows)
+
+        return await self._db.read(job)
+
+    async def set_head_due(self, stream: bytes, due: int) -> None:
+        """See the port."""
+        await self._db.write(lambda c: c.execute("UPDATE streams_out SET head_due = ? WHERE stream = ?", (due, stream)))
+
+    async def undelivered(self, accepted_before: int) -> tuple[tuple[bytes, str], ...]:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> tuple[tuple[bytes, str], ...]:
+            rows = connection.execute(
+                "SELECT message, member FROM recipients WHERE state = 'accepted' AND changed < ? LIMIT 1000",
+                (accepted_before,),
+            )
+            return tuple((row["message"], row["member"]) for row in rows)
+
+        return await self._db.read(job)

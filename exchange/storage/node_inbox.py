@@ -1,0 +1,147 @@
+"""The node's inbox in SQLite: `InboxStore` of the port."""
+
+import sqlite3
+from collections.abc import Mapping
+
+from exchange.delivery.streams import StreamState, announce, settle
+from exchange.storage.engine import Database
+from exchange.storage.node_rows import insert_alarm, insert_event, insert_message, received_of
+from exchange.storage.node_values import Alarm, Arrival, Message, ReceivedEnvelope
+
+
+class SqliteInbox:
+    """See the port for the contract."""
+
+    def __init__(self, database: Database) -> None:
+        """Over an open node database."""
+        self._db = database
+
+    async def received(self, sender: str, envelope: bytes) -> ReceivedEnvelope | None:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> ReceivedEnvelope | None:
+            row = connection.execute(
+                "SELECT * FROM received WHERE sender = ? AND envelope = ?", (sender, envelope)
+            ).fetchone()
+            return None if row is None else received_of(row)
+
+        return await self._db.read(job)
+
+    async def save_received(
+        self, evidence: ReceivedEnvelope, message: Message | None, arrival: Arrival | None, alarms: tuple[Alarm, ...]
+    ) -> bool:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> bool:
+            new = message is not None and _is_new(connection, message)
+            outcome = evidence.outcome
+            if message is not None and not new:
+                outcome = "repeated"
+            inserted = connection.execute(
+                "INSERT OR IGNORE INTO received (sender, envelope, header_digest, header, receipt, acknowledgement,"
+                " provision, outcome, reason, time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    evidence.sender,
+                    evidence.envelope,
+                    evidence.header_digest,
+                    evidence.header,
+                    evidence.receipt,
+                    evidence.acknowledgement,
+                    evidence.provision,
+                    outcome,
+                    evidence.reason,
+                    evidence.time,
+                ),
+            ).rowcount
+            if not inserted:
+                return False
+            if message is not None and new:
+                insert_message(connection, message)
+                insert_event(connection, message.id, "message.received", box="inbox", state=message.state)
+            if arrival is not None:
+                _arrive(connection, arrival, evidence.time)
+            for alarm in alarms:
+                insert_alarm(connection, alarm)
+            return new
+
+        return await self._db.write(job)
+
+    async def digest_at(self, sender: str, stream: bytes, number: int) -> bytes | None:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> bytes | None:
+            row = connection.execute(
+                "SELECT digest FROM numbers_in WHERE sender = ? AND stream = ? AND number = ?",
+                (sender, stream, number),
+            ).fetchone()
+            return None if row is None else row["digest"]
+
+        return await self._db.read(job)
+
+    async def streams_in(self) -> Mapping[tuple[str, bytes], StreamState]:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> dict[tuple[str, bytes], StreamState]:
+            rows = connection.execute("SELECT sender, stream FROM streams_in").fetchall()
+            return {(row["sender"], row["stream"]): _stream(connection, row["sender"], row["stream"]) for row in rows}
+
+        return await self._db.read(job)
+
+    async def add_alarm(self, alarm: Alarm) -> bool:
+        """See the port."""
+        return await self._db.write(lambda connection: insert_alarm(connection, alarm))
+
+    async def latest_alarms(self, limit: int) -> tuple[Alarm, ...]:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> tuple[Alarm, ...]:
+            rows = connection.execute("SELECT * FROM alarms ORDER BY seq DESC LIMIT ?", (limit,))
+            return tuple(Alarm(**dict(row)) for row in rows)
+
+        return await self._db.read(job)
+
+
+def _is_new(connection: sqlite3.Connection, message: Message) -> bool:
+    """A Provision is delivered once, whichever envelope brings it."""
+    row = connection.execute(
+        "SELECT 1 FROM messages WHERE box = 'inbox' AND provision = ?", (message.provision,)
+    ).fetchone()
+    return row is None
+
+
+def _stream(connection: sqlite3.Connection, sender: str, stream: bytes) -> StreamState:
+    row = connection.execute(
+        "SELECT floor, top, gap_since FROM streams_in WHERE sender = ? AND stream = ?", (sender, stream)
+    ).fetchone()
+    if row is None:
+        return StreamState()
+    above = connection.execute(
+        "SELECT number FROM numbers_in WHERE sender = ? AND stream = ? AND number > ?", (sender, stream, row["floor"])
+    )
+    return StreamState(row["floor"], frozenset(n["number"] for n in above), row["top"], row["gap_since"])
+
+
+def _arrive(connection: sqlite3.Connection, arrival: Arrival, now: int) -> None:
+    """Bring the stream's account up to date; a jump out of all proportion is an alarm and changes no account."""
+    numbers = arrival.voids if arrival.number is None else (arrival.number, *arrival.voids)
+    try:
+        state = settle(_stream(connection, arrival.sender, arrival.stream), numbers, now)
+        state = announce(state, arrival.last, now)
+    except ValueError as fault:
+        fact = f"stream-jump:{arrival.sender}:{arrival.stream.hex()}"
+        insert_alarm(connection, Alarm(fact, "stream-jump", arrival.sender, f"{arrival.sender}: {fault}", now))
+        return
+    connection.execute(
+        "INSERT INTO streams_in (sender, stream, floor, top, gap_since) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (sender, stream) DO UPDATE SET floor = excluded.floor, top = excluded.top,"
+        " gap_since = excluded.gap_since",
+        (arrival.sender, arrival.stream, state.floor, state.top, state.gap_since),
+    )
+    rows: list[tuple[str, bytes, int, bytes | None]] = [
+        (arrival.sender, arrival.stream, number, None) for number in arrival.voids
+    ]
+    if arrival.number is not None:
+        rows.append((arrival.sender, arrival.stream, arrival.number, arrival.digest))
+    connection.executemany(
+        "INSERT OR IGNORE INTO numbers_in (sender, stream, number, digest) VALUES (?, ?, ?, ?)", rows
+    )

@@ -1,0 +1,48 @@
+"""Moves of messages and recipients from state to state, inside a transaction of a node store."""
+
+import sqlite3
+
+from exchange.delivery.state import (
+    MessageState,
+    RecipientState,
+    message_may_move,
+    message_state,
+    recipient_may_move,
+)
+from exchange.storage.node_rows import insert_event
+
+
+def move_message(connection: sqlite3.Connection, message: bytes, new: MessageState, fault: str | None = None) -> None:
+    """Move a message, if its state allows it, and tell it as an event; `fault` says why it ended."""
+    row = connection.execute("SELECT state FROM messages WHERE id = ?", (message,)).fetchone()
+    if row is None or not message_may_move(MessageState(row["state"]), new):
+        return
+    connection.execute("UPDATE messages SET state = ?, waits = ? WHERE id = ?", (new.value, fault, message))
+    insert_event(connection, message, "message.state", box="outbox", state=new.value)
+
+
+def move_recipient(connection: sqlite3.Connection, message: bytes, member: str, new: RecipientState, now: int) -> bool:
+    """Move one recipient, if its state allows it; True when it moved."""
+    row = connection.execute(
+        "SELECT state FROM recipients WHERE message = ? AND member = ?", (message, member)
+    ).fetchone()
+    if row is None or not recipient_may_move(RecipientState(row["state"]), new):
+        return False
+    connection.execute(
+        "UPDATE recipients SET state = ?, changed = ? WHERE message = ? AND member = ?",
+        (new.value, now, message, member),
+    )
+    return True
+
+
+def move_recipients(connection: sqlite3.Connection, message: bytes, new: RecipientState, now: int) -> None:
+    """Move every recipient whose state allows it."""
+    rows = connection.execute("SELECT member FROM recipients WHERE message = ?", (message,)).fetchall()
+    for row in rows:
+        move_recipient(connection, message, row["member"], new, now)
+
+
+def settle_message(connection: sqlite3.Connection, message: bytes) -> None:
+    """Bring a message's state up to those of its recipients."""
+    rows = connection.execute("SELECT state FROM recipients WHERE message = ?", (message,)).fetchall()
+    move_message(connection, message, message_state(tuple(RecipientState(row["state"]) for row in rows)))

@@ -1,0 +1,184 @@
+"""The node's outbox in SQLite: `OutboxStore` of the port."""
+
+import sqlite3
+from collections.abc import Mapping
+
+from exchange.delivery.state import MessageState, RecipientState
+from exchange.errors import Conflict
+from exchange.storage.engine import Database
+from exchange.storage.node_moves import move_message, move_recipients, settle_message
+from exchange.storage.node_rows import (
+    envelope_of,
+    insert_event,
+    insert_message,
+    message_of,
+    stream_out_of,
+)
+from exchange.storage.node_values import Idempotency, Message, OutboxEnvelope, Place, StreamOut
+
+
+class SqliteOutbox:
+    """See the port for the contract."""
+
+    def __init__(self, database: Database) -> None:
+        """Over an open node database."""
+        self._db = database
+
+    async def add_message(self, message: Message, idempotency: Idempotency | None) -> bytes:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> bytes:
+            if idempotency is not None:
+                row = connection.execute(
+                    "SELECT request, message FROM idempotency WHERE token = ? AND key = ?",
+                    (idempotency.token, idempotency.key),
+                ).fetchone()
+                if row is not None and row["request"] != idempotency.request:
+                    raise Conflict("idempotency-key-used", "this key was used for another request: choose a new one")
+                if row is not None:
+                    return bytes(row["message"])
+                connection.execute(
+                    "INSERT INTO idempotency (token, key, request, message) VALUES (?, ?, ?, ?)",
+                    (idempotency.token, idempotency.key, idempotency.request, message.id),
+                )
+            insert_message(connection, message)
+            insert_event(connection, message.id, "message.state", box="outbox", state=message.state)
+            return message.id
+
+        return await self._db.write(job)
+
+    async def queued(self, now: int, limit: int) -> tuple[Message, ...]:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> tuple[Message, ...]:
+            rows = connection.execute(
+                "SELECT * FROM messages WHERE state = 'queued' AND due <= ? ORDER BY precedence, seq LIMIT ?",
+                (now, limit),
+            ).fetchall()
+            return tuple(message_of(connection, row) for row in rows)
+
+        return await self._db.read(job)
+
+    async def set_waits(self, message: bytes, why: str | None) -> None:
+        """See the port."""
+        await self._db.write(
+            lambda c: c.execute("UPDATE messages SET waits = ? WHERE id = ? AND state = 'queued'", (why, message))
+        )
+
+    async def streams_out(self, kind: int) -> Mapping[str, StreamOut]:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> dict[str, StreamOut]:
+            rows = connection.execute("SELECT * FROM streams_out WHERE kind = ?", (kind,))
+            return {row["recipient"]: stream_out_of(row) for row in rows}
+
+        return await self._db.read(job)
+
+    async def save_sealed(self, envelope: OutboxEnvelope, places: tuple[Place, ...]) -> None:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT INTO outbox (envelope, message, state, precedence, created, expires, header, header_digest,"
+                " body) VALUES (?, ?, 'sealed', ?, ?, ?, ?, ?, ?)",
+                (
+                    envelope.envelope,
+                    envelope.message,
+                    envelope.precedence,
+                    envelope.created,
+                    envelope.expires,
+                    envelope.header,
+                    envelope.header_digest,
+                    envelope.body,
+                ),
+            )
+            for place in places:
+                _take_number(connection, envelope, place)
+            if envelope.message is not None:
+                move_message(connection, envelope.message, MessageState.SEALED)
+
+        await self._db.write(job)
+
+    async def to_send(self, now: int, limit: int) -> tuple[OutboxEnvelope, ...]:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> tuple[OutboxEnvelope, ...]:
+            rows = connection.execute(
+                "SELECT * FROM outbox WHERE state = 'sealed' AND next_try <= ? ORDER BY precedence, created LIMIT ?",
+                (now, limit),
+            )
+            return tuple(envelope_of(row) for row in rows)
+
+        return await self._db.read(job)
+
+    async def save_accepted(self, envelope: bytes, receipt: bytes, now: int) -> None:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> None:
+            row = _leave_sealed(connection, envelope, "accepted", None)
+            if row is None:
+                return
+            connection.execute("UPDATE outbox SET receipt = ?, body = NULL WHERE envelope = ?", (receipt, envelope))
+            connection.execute("UPDATE numbers_out SET settled = 1 WHERE envelope = ?", (envelope,))
+            if row["message"] is not None:
+                move_message(connection, row["message"], MessageState.ACCEPTED)
+                move_recipients(connection, row["message"], RecipientState.ACCEPTED, now)
+                # Acknowledgements may have overtaken the receipt.
+                settle_message(connection, row["message"])
+
+        await self._db.write(job)
+
+    async def save_failed(self, envelope: bytes, fault: str, next_try: int) -> None:
+        """See the port."""
+        await self._db.write(
+            lambda c: c.execute(
+                "UPDATE outbox SET fault = ?, next_try = ?, attempts = attempts + 1"
+                " WHERE envelope = ? AND state = 'sealed'",
+                (fault, next_try, envelope),
+            )
+        )
+
+    async def save_final(self, envelope: bytes, state: str, reason: int, fault: str, now: int) -> None:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> None:
+            row = _leave_sealed(connection, envelope, state, fault)
+            if row is None:
+                return
+            connection.execute("UPDATE outbox SET body = NULL WHERE envelope = ?", (envelope,))
+            connection.execute("UPDATE numbers_out SET settled = ? WHERE envelope = ?", (reason + 1, envelope))
+            # The receivers have to learn of the void soon, or they would take it for a loss.
+            connection.execute(
+                "UPDATE streams_out SET head_due = ? WHERE stream IN"
+                " (SELECT stream FROM numbers_out WHERE envelope = ?) AND kind = 1",
+                (now, envelope),
+            )
+            if row["message"] is not None:
+                move_message(connection, row["message"], MessageState(state), fault)
+                move_recipients(connection, row["message"], RecipientState(state), now)
+
+        await self._db.write(job)
+
+
+def _take_number(connection: sqlite3.Connection, envelope: OutboxEnvelope, place: Place) -> None:
+    """A number is used once: the primary key of numbers_out refuses a second use."""
+    connection.execute(
+        "INSERT INTO numbers_out (stream, number, envelope, recipient, digest) VALUES (?, ?, ?, ?, ?)",
+        (place.stream, place.number, envelope.envelope, place.recipient, envelope.header_digest),
+    )
+    connection.execute(
+        "INSERT INTO streams_out (recipient, kind, stream, last, digest, head_due) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (recipient, kind) DO UPDATE SET stream = excluded.stream, last = excluded.last,"
+        " digest = excluded.digest, head_due = excluded.head_due",
+        (place.recipient, place.kind, place.stream, place.number, envelope.header_digest, place.head_due),
+    )
+
+
+def _leave_sealed(connection: sqlite3.Connection, envelope: bytes, state: str, fault: str | None) -> sqlite3.Row | None:
+    """Move an envelope out of `sealed`; None when it has left it already."""
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT message FROM outbox WHERE envelope = ? AND state = 'sealed'", (envelope,)
+    ).fetchone()
+    if row is not None:
+        connection.execute("UPDATE outbox SET state = ?, fault = ? WHERE envelope = ?", (state, fault, envelope))
+    return row

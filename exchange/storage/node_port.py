@@ -1,0 +1,196 @@
+"""What a node asks of its store: one Protocol per concern.
+
+Contract of every method that changes something: it returns only after the change is durable, all of it or nothing of
+it, and calling it again with the same values changes nothing. States only move forward (`exchange.delivery.state`).
+The store holds ciphertext and never the node's local key.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from exchange.delivery.streams import StreamState
+from exchange.storage.node_values import (
+    Alarm,
+    Arrival,
+    Event,
+    Idempotency,
+    Message,
+    OutboxEnvelope,
+    Place,
+    ReceivedEnvelope,
+    RecipientRow,
+    SettledStream,
+    StreamOut,
+    Token,
+)
+
+
+class OutboxStore(Protocol):
+    """From a ministry's request to the last acknowledgement."""
+
+    async def add_message(self, message: Message, idempotency: Idempotency | None) -> bytes:
+        """Store a message; gives its id, or the earlier one's for the same key and request. Raises Conflict."""
+        ...
+
+    async def queued(self, now: int, limit: int) -> tuple[Message, ...]:
+        """Messages whose time for sealing has come, most urgent first."""
+        ...
+
+    async def set_waits(self, message: bytes, why: str | None) -> None:
+        """Say why a queued message is not sealed."""
+        ...
+
+    async def streams_out(self, kind: int) -> Mapping[str, StreamOut]:
+        """The streams of one kind, by recipient."""
+        ...
+
+    async def save_sealed(self, envelope: OutboxEnvelope, places: tuple[Place, ...]) -> None:
+        """Store a sealed envelope with its numbers; its message becomes sealed."""
+        ...
+
+    async def to_send(self, now: int, limit: int) -> tuple[OutboxEnvelope, ...]:
+        """Envelopes that the relay has not accepted and whose next try is due, most urgent first."""
+        ...
+
+    async def save_accepted(self, envelope: bytes, receipt: bytes, now: int) -> None:
+        """The relay's verified receipt is on file; numbers are settled."""
+        ...
+
+    async def save_failed(self, envelope: bytes, fault: str, next_try: int) -> None:
+        """A try failed; the next one is not before `next_try`."""
+        ...
+
+    async def save_final(self, envelope: bytes, state: str, reason: int, fault: str, now: int) -> None:
+        """It will never be accepted: refused or expired; its numbers become void for `reason`."""
+        ...
+
+
+class EvidenceStore(Protocol):
+    """What comes back about sent envelopes, and what streams owe their receivers."""
+
+    async def envelope(self, envelope: bytes) -> OutboxEnvelope | None:
+        """A sealed envelope, with its receipt when there is one."""
+        ...
+
+    async def save_acknowledgement(self, envelope: bytes, member: str, state: str, ack: bytes, now: int) -> None:
+        """A verified acknowledgement is on file, and the recipient's state moves."""
+        ...
+
+    async def expire(self, now: int) -> tuple[bytes, ...]:
+        """Accepted or queued messages past their expiry move to expired; gives ids of envelopes that are done with."""
+        ...
+
+    async def settled(self, stream: bytes) -> SettledStream:
+        """How far a stream may be announced by a head."""
+        ...
+
+    async def heads_due(self, now: int) -> tuple[StreamOut, ...]:
+        """Streams of messages whose head is due."""
+        ...
+
+    async def set_head_due(self, stream: bytes, due: int) -> None:
+        """When the next head of a stream is due."""
+        ...
+
+    async def undelivered(self, accepted_before: int) -> tuple[tuple[bytes, str], ...]:
+        """Messages and recipients accepted before that time and not acknowledged yet."""
+        ...
+
+
+class InboxStore(Protocol):
+    """What this node receives."""
+
+    async def received(self, sender: str, envelope: bytes) -> ReceivedEnvelope | None:
+        """The evidence of an envelope, when it reached this node before."""
+        ...
+
+    async def save_received(
+        self, evidence: ReceivedEnvelope, message: Message | None, arrival: Arrival | None, alarms: tuple[Alarm, ...]
+    ) -> bool:
+        """Store evidence, place in its stream, alarms, and the message unless its Provision was delivered before.
+
+        True when the message is new.
+        """
+        ...
+
+    async def digest_at(self, sender: str, stream: bytes, number: int) -> bytes | None:
+        """Digest of the header that had this number, when it is known."""
+        ...
+
+    async def streams_in(self) -> Mapping[tuple[str, bytes], StreamState]:
+        """All streams to this node."""
+        ...
+
+    async def add_alarm(self, alarm: Alarm) -> bool:
+        """Store an alarm; True when the fact is new."""
+        ...
+
+    async def latest_alarms(self, limit: int) -> tuple[Alarm, ...]:
+        """The newest alarms, newest first."""
+        ...
+
+
+class ViewStore(Protocol):
+    """What ministries see."""
+
+    async def message(self, message: bytes) -> Message | None:
+        """One message, with its recipients and attachments."""
+        ...
+
+    async def messages(
+        self, box: str, after: int, limit: int, measures: tuple[str, ...], ministry: str | None
+    ) -> tuple[Message, ...]:
+        """Messages of a box after a cursor, of these measures; of one ministry, when given."""
+        ...
+
+    async def recipients(self, message: bytes) -> tuple[RecipientRow, ...]:
+        """The recipients of a sent message."""
+        ...
+
+    async def envelopes_of(self, message: bytes) -> tuple[OutboxEnvelope, ...]:
+        """The sealed envelopes of a sent message."""
+        ...
+
+    async def received_of(self, provision: bytes) -> tuple[ReceivedEnvelope, ...]:
+        """The envelopes that brought a Provision: the first is the message, the others are paths."""
+        ...
+
+    async def events(self, after: int, limit: int) -> tuple[Event, ...]:
+        """Events after a sequence number."""
+        ...
+
+    async def counts(self) -> Mapping[str, int]:
+        """How many messages are in each state, `box.state`, and `alarms`."""
+        ...
+
+    async def files(self) -> tuple[frozenset[str], frozenset[bytes]]:
+        """Names of content files and ids of spooled envelopes that are in use; any other file is an orphan."""
+        ...
+
+
+class AccessStore(Protocol):
+    """Tokens and the directory."""
+
+    async def add_token(self, token: Token) -> None:
+        """Store a token."""
+        ...
+
+    async def token(self, token_id: str) -> Token | None:
+        """One token."""
+        ...
+
+    async def tokens(self) -> tuple[Token, ...]:
+        """All tokens."""
+        ...
+
+    async def revoke_token(self, token_id: str, now: int) -> bool:
+        """Revoke a token; False when there is none."""
+        ...
+
+    async def directory(self) -> tuple[bytes, ...]:
+        """All directory entries, in order."""
+        ...
+
+    async def append_directory(self, position: int, entries: tuple[bytes, ...]) -> None:
+        """Append verified entries at `position`."""
+        ...

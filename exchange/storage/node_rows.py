@@ -1,0 +1,153 @@
+"""Rows of the node's store as values, and back. Used by the SQLite stores of the node only."""
+
+import json
+import sqlite3
+
+from exchange.storage.node_values import (
+    Alarm,
+    Message,
+    OutboxEnvelope,
+    ReceivedEnvelope,
+    StoredAttachment,
+    StreamOut,
+    Token,
+)
+
+
+def join_blobs(blobs: tuple[bytes, ...]) -> bytes:
+    """Byte strings one after another, each after its length (4 bytes, big-endian)."""
+    return b"".join(len(blob).to_bytes(4, "big") + blob for blob in blobs)
+
+
+def split_blobs(data: bytes) -> tuple[bytes, ...]:
+    """The reverse of `join_blobs`."""
+    blobs = []
+    position = 0
+    while position < len(data):
+        end = position + 4 + int.from_bytes(data[position : position + 4], "big")
+        blobs.append(data[position + 4 : end])
+        position = end
+    return tuple(blobs)
+
+
+def insert_message(connection: sqlite3.Connection, message: Message) -> None:
+    """A message with its recipients and attachments."""
+    connection.execute(
+        "INSERT INTO messages (id, box, provision, state, ministry, measure, record_type, precedence, created, due,"
+        " expires, signed_provisions, signed_grants, purpose, path, sealed_manifest, sealed_title)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            message.id,
+            message.box,
+            message.provision,
+            message.state,
+            message.ministry,
+            message.measure,
+            message.record_type,
+            message.precedence,
+            message.created,
+            message.due,
+            message.expires,
+            join_blobs(message.signed_provisions),
+            join_blobs(message.signed_grants),
+            message.purpose,
+            ",".join(message.path),
+            message.sealed_manifest,
+            message.sealed_title,
+        ),
+    )
+    connection.executemany(
+        "INSERT INTO recipients (message, member, state, changed) VALUES (?, ?, 'pending', ?)",
+        [(message.id, member, message.created) for member in message.recipients],
+    )
+    connection.executemany(
+        "INSERT INTO attachments (message, position, file) VALUES (?, ?, ?)",
+        [(message.id, attachment.position, attachment.file) for attachment in message.attachments],
+    )
+
+
+def message_of(connection: sqlite3.Connection, row: sqlite3.Row) -> Message:
+    """A message with its recipients and attachments, from its row."""
+    members = connection.execute("SELECT member FROM recipients WHERE message = ? ORDER BY member", (row["id"],))
+    files = connection.execute(
+        "SELECT position, file FROM attachments WHERE message = ? ORDER BY position", (row["id"],)
+    )
+    return Message(
+        id=row["id"],
+        box=row["box"],
+        provision=row["provision"],
+        state=row["state"],
+        ministry=row["ministry"],
+        measure=row["measure"],
+        record_type=row["record_type"],
+        precedence=row["precedence"],
+        created=row["created"],
+        due=row["due"],
+        expires=row["expires"],
+        signed_provisions=split_blobs(row["signed_provisions"]),
+        signed_grants=split_blobs(row["signed_grants"]),
+        purpose=row["purpose"],
+        path=tuple(row["path"].split(",")),
+        sealed_manifest=row["sealed_manifest"],
+        sealed_title=row["sealed_title"],
+        recipients=tuple(member["member"] for member in members),
+        attachments=tuple(StoredAttachment(file["position"], file["file"]) for file in files),
+        waits=row["waits"],
+        seq=row["seq"],
+    )
+
+
+def envelope_of(row: sqlite3.Row) -> OutboxEnvelope:
+    """A sealed envelope from its row."""
+    return OutboxEnvelope(
+        envelope=row["envelope"],
+        message=row["message"],
+        state=row["state"],
+        precedence=row["precedence"],
+        created=row["created"],
+        expires=row["expires"],
+        header=row["header"],
+        header_digest=row["header_digest"],
+        body=row["body"],
+        attempts=row["attempts"],
+        receipt=row["receipt"],
+        fault=row["fault"],
+    )
+
+
+def received_of(row: sqlite3.Row) -> ReceivedEnvelope:
+    """Evidence of a received envelope from its row."""
+    return ReceivedEnvelope(**dict(row))
+
+
+def stream_out_of(row: sqlite3.Row) -> StreamOut:
+    """A stream to a recipient from its row."""
+    return StreamOut(**dict(row))
+
+
+def token_of(row: sqlite3.Row) -> Token:
+    """A token from its row."""
+    return Token(
+        id=row["id"],
+        hash=row["hash"],
+        ministry=row["ministry"],
+        scopes=tuple(row["scopes"].split(",")),
+        measures=tuple(row["measures"].split(",")),
+        created=row["created"],
+        revoked=row["revoked"],
+    )
+
+
+def insert_alarm(connection: sqlite3.Connection, alarm: Alarm) -> bool:
+    """True when the fact is new."""
+    cursor = connection.execute(
+        "INSERT OR IGNORE INTO alarms (fact, kind, member, detail, time) VALUES (?, ?, ?, ?, ?)",
+        (alarm.fact, alarm.kind, alarm.member, alarm.detail, alarm.time),
+    )
+    return cursor.rowcount == 1
+
+
+def insert_event(connection: sqlite3.Connection, message: bytes, kind: str, **data: str) -> None:
+    """One event; ids and states only."""
+    text = json.dumps({"id": message.hex(), **data}, separators=(",", ":"))
+    connection.execute("INSERT INTO events (message, type, data) VALUES (?, ?, ?)", (message, kind, text))

@@ -1,0 +1,173 @@
+"""Values that cross the border of a node's store. Everything called sealed is ciphertext under the node's local key."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAttachment:
+    """An attachment's place: index in the manifest, and name of its sealed file."""
+
+    position: int
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A ministry's message, sent or received. Times are Unix seconds; `recipients` are member codes."""
+
+    id: bytes
+    box: str
+    provision: bytes
+    state: str
+    ministry: str | None
+    measure: str
+    record_type: str
+    precedence: int
+    created: int
+    due: int
+    expires: int
+    signed_provisions: tuple[bytes, ...]
+    signed_grants: tuple[bytes, ...]
+    purpose: int
+    path: tuple[str, ...]
+    sealed_manifest: bytes
+    sealed_title: bytes
+    recipients: tuple[str, ...]
+    attachments: tuple[StoredAttachment, ...]
+    waits: str | None = None
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientRow:
+    """One recipient's state, since when, and the acknowledgement on file."""
+
+    member: str
+    state: str
+    changed: int
+    acknowledgement: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """A ministry's key for one request: whose token, which key, digest of the request."""
+
+    token: str
+    key: str
+    request: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A number that an envelope takes in the stream to one recipient."""
+
+    recipient: str
+    kind: int
+    stream: bytes
+    number: int
+    head_due: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEnvelope:
+    """A sealed envelope. `body` None: the ciphertext is in the spool. `message` None: a head."""
+
+    envelope: bytes
+    message: bytes | None
+    state: str
+    precedence: int
+    created: int
+    expires: int
+    header: bytes
+    header_digest: bytes
+    body: bytes | None
+    attempts: int = 0
+    receipt: bytes | None = None
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOut:
+    """The stream to one recipient: last number used and digest of the header that has it."""
+
+    recipient: str
+    kind: int
+    stream: bytes
+    last: int
+    digest: bytes
+    head_due: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SettledStream:
+    """How far a stream may be announced: every number up to `last` is accepted or void."""
+
+    stream: bytes
+    last: int
+    digest: bytes
+    voids: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedEnvelope:
+    """Evidence of one envelope that reached this node, and what it answered."""
+
+    sender: str
+    envelope: bytes
+    header_digest: bytes
+    header: bytes
+    receipt: bytes
+    acknowledgement: bytes
+    provision: bytes
+    outcome: str
+    reason: str | None
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A place in a sender's stream: an envelope's number with its digest, or what a head settles and announces."""
+
+    sender: str
+    stream: bytes
+    number: int | None
+    digest: bytes | None
+    voids: tuple[int, ...] = ()
+    last: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that people must look at. `fact` is what it is about: the same fact is one alarm."""
+
+    fact: str
+    kind: str
+    member: str | None
+    detail: str
+    time: int
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the event stream. `data` is JSON of states and ids, no content."""
+
+    seq: int
+    message: bytes
+    type: str
+    data: str
+    measure: str
+    ministry: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token: SHA-256 of its secret half, whom it belongs to, what it may do, for which measures."""
+
+    id: str
+    hash: bytes
+    ministry: str
+    scopes: tuple[str, ...]
+    measures: tuple[str, ...]
+    created: int
+    revoked: int | None

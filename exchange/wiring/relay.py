@@ -1,0 +1,144 @@
+"""A relay's folder, and the one place where its key meets its server.
+
+relay.toml            settings
+keys/                 keystore with the relay's hybrid signing identity
+relay-identity.cbm    its public half, for whoever drafts the charter
+relay.db, bodies/     what it stores
+run.json              {"pid", "url"} while it runs
+"""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from exchange.clock import SystemClock
+from exchange.errors import Conflict, ExchangeError, Invalid
+from exchange.logs import configure_logging, get_logger
+from exchange.relay.app import build_app
+from exchange.relay.config import FILE, load_settings, parse_settings
+from exchange.relay.intake import RelayIdentity
+from exchange.relay.runner import serve, stop_on_signals, tls_context
+from exchange.storage.relay_sqlite import SqliteRelayStore
+from keys import primitives
+from keys.ceremony import identity_of, identity_secret
+from keys.digests import charter_digest, fingerprint, key_id
+from keys.directory import verify_first_charter
+from keys.identity import SigningIdentity
+from keys.keystore import Keystore
+from schemas.canon import encode
+from schemas.charter import Relay
+from schemas.files import RELAY_IDENTITY, encode_file
+from schemas.ids import SECRETARIAT, Digest
+from schemas.statement import DIRECTORY_ENTRY, DirectoryEntry
+
+KEYS: Final = "keys"
+IDENTITY: Final = "relay-identity.cbm"
+RUN: Final = "run.json"
+_KEY_NAME: Final = "relay-signing"
+
+
+def create_relay(folder: Path, values: dict[str, Any], passphrase: bytes) -> Relay:
+    """Make a relay's folder with its identity and settings; `values` are those of `relay.toml`.
+
+    Raises Invalid for settings that cannot be, Conflict when the folder holds a relay, KeystoreFault.
+    """
+    settings = parse_settings(values)
+    path = folder / FILE
+    if path.exists():
+        raise Conflict("relay-exists", f"{path} exists: a relay's identity is never overwritten, use another folder")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    tls = tls_context(settings, folder)
+    identity = SigningIdentity.from_entropy(SECRETARIAT, primitives.random_bytes(2 * primitives.SEED))
+    Keystore.create(folder / KEYS, passphrase).put(_KEY_NAME, identity_secret(identity))
+    relay = Relay(settings.name, identity.public, () if tls is None else (tls[1],))
+    _write(folder / IDENTITY, encode_file(RELAY_IDENTITY, relay))
+    # Last: a folder without settings is none, and what a crash left is not taken for a relay.
+    _write(path, _toml(values).encode("utf-8"))
+    return relay
+
+
+def install_charter(folder: Path, entry: DirectoryEntry, identity: Relay) -> Digest:
+    """Begin the directory with a charter that names this relay, and pin its digest in the settings.
+
+    Raises Untrusted or BadSignature for a charter that does not hold, Conflict when another one is pinned, Invalid
+    when it does not name this relay.
+    """
+    settings = load_settings(folder)
+    charter = verify_first_charter(entry, None)
+    digest = charter_digest(entry.body)
+    if settings.charter_digest is not None and settings.charter_digest != digest.hex():
+        raise Conflict("charter-pinned", f"another charter is pinned: {settings.charter_digest}")
+    if all(key_id(relay.keys) != key_id(identity.keys) for relay in charter.relays):
+        raise Invalid("relay-not-in-charter", f"the charter names another relay: draft it with this one's {IDENTITY}")
+    asyncio.run(_begin_directory(folder, encode(DIRECTORY_ENTRY, entry)))
+    if settings.charter_digest is None:
+        path = folder / FILE
+        _write(path, f'charter_digest = "{digest.hex()}"\n{path.read_text("utf-8")}'.encode())
+    return digest
+
+
+async def _begin_directory(folder: Path, raw: bytes) -> None:
+    store = SqliteRelayStore.open(folder)
+    try:
+        standing = await store.entries(0, 1)
+        if not standing:
+            await store.append(raw, 0)
+        elif standing != (raw,):
+            raise Conflict("charter-pinned", "the directory begins with another charter: use another folder")
+    finally:
+        await store.close()
+
+
+async def run_relay(folder: Path, passphrase: bytes) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ExchangeError or KeystoreFault when it cannot begin."""
+    settings = load_settings(folder)
+    configure_logging(settings.log_level)
+    log = get_logger("relay")
+    tls = tls_context(settings, folder)
+    key = identity_of(Keystore.open(folder / KEYS, passphrase).get(_KEY_NAME))
+    store = SqliteRelayStore.open(folder)
+    run = folder / RUN
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+
+    def ready(url: str) -> None:
+        _write(run, json.dumps({"pid": os.getpid(), "url": url}).encode("ascii"))
+        log.info("relay.ready", url=url, relay=fingerprint(key.key_id))
+
+    try:
+        identity = RelayIdentity(key.key_id, key.sign_bytes)
+        app = await build_app(settings, store, identity, SystemClock(), None if tls is None else tls[1])
+        await serve(app, settings, None if tls is None else tls[0], ready, stop)
+        log.info("relay.stopped")
+    finally:
+        run.unlink(missing_ok=True)
+        await store.close()
+
+
+def running_at(folder: Path) -> str | None:
+    """The URL that a running relay wrote down; None when none did. It may have died since."""
+    try:
+        url = json.loads((folder / RUN).read_text("utf-8"))["url"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise ExchangeError("bad-run-file", f"{folder / RUN} cannot be read ({type(fault).__name__})") from None
+    return str(url)
+
+
+def _toml(values: dict[str, Any]) -> str:
+    """Settings without tables, one a line; strings of JSON without escapes beyond TOML's are TOML."""
+    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items() if value is not None]
+    return "\n".join([*lines, ""])
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write aside, make durable, rename: readers see the old file or the new one."""
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,1 @@
+"""Builders that every kind of test shares; nothing here is a test."""

@@ -1,18 +1,22 @@
-"""What every long-running process of ours does: stop in good order, leave no core dump, say where it listens."""
+"""What every long-running process of ours does: own its folder, stop in good order, say where it listens."""
 
 import asyncio
+import fcntl
 import json
 import os
 import resource
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 
-from exchange.errors import ExchangeError
+from exchange.errors import Conflict, ExchangeError, Invalid
 
 RUN_FILE: Final = "run.json"
+LOCK_FILE: Final = "lock"
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
@@ -25,6 +29,27 @@ def stop_on_signals(stop: asyncio.Event) -> None:
 def no_core_dumps() -> None:
     """A core dump would hold keys and plaintexts."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+@contextmanager
+def sole_owner(folder: Path) -> Iterator[None]:
+    """Own a folder while the block lasts: two processes on one store would give out the same numbers.
+
+    The kernel ends the ownership with the process, however it dies. Raises Conflict when another process has the
+    folder, Invalid when the lock cannot be made.
+    """
+    path = folder / LOCK_FILE
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as fault:
+        raise Invalid("no-lock", f"{path} cannot be opened ({fault.strerror}): check the folder") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Conflict("folder-in-use", f"another process runs on {folder}: stop it first") from None
+    finally:
+        os.close(handle)
 
 
 def address_of(runner: web.AppRunner, tls: bool) -> str:

@@ -70,13 +70,9 @@ def forward(  # noqa: PLR0913  # options of a command
     to: Annotated[str, typer.Option("--to", metavar="CODES", help="Recipients, such as UZB.")],
     node: NodeUrl,
     token_file: TokenFile,
-    precedence: Annotated[
-        str | None, typer.Option(callback=options.precedence, help="flash, immediate, priority or routine.")
-    ] = None,
-    expires: Annotated[str | None, typer.Option(metavar="SPAN", help="Such as 30d or 12h.")] = None,
-    key: Annotated[
-        str | None, typer.Option("--idempotency-key", help="The same key again forwards the same message once.")
-    ] = None,
+    precedence: options.PrecedenceLabel = None,
+    expires: options.Expires = None,
+    key: options.IdempotencyKey = None,
     ca_file: AuthorityFile = None,
     as_json: JsonFlag = False,
 ) -> None:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 import typer
 
@@ -13,7 +13,7 @@ from exchange.cli.ceremony_files import read_bytes
 from exchange.cli.node_access import AuthorityFile, NodeUrl, TokenFile, with_node
 from exchange.cli.options import JsonFlag
 from exchange.cli.output import Refusal, print_result
-from exchange.client import Attachment
+from exchange.client import Attachment, NodeClient, Queued
 from exchange.client.node import Terms
 from exchange.client.upload import Progress
 from schemas.record_limits import MAX_RECORD_BYTES
@@ -23,32 +23,43 @@ from schemas.validate import load_json
 _WORTH_A_BAR: Final = 4 * 1024 * 1024
 
 
+To = Annotated[str, typer.Option("--to", metavar="CODES", help="Recipients, such as IND,PAK.")]
+Measure = Annotated[str, typer.Option("--measure", metavar="N", help="Measure of the Catalogue, such as 2.1.1.b.")]
+RecordFile = Annotated[
+    Path, typer.Option("--record", metavar="FILE", exists=True, dir_okay=False, help="The record, JSON.")
+]
+Attachments = Annotated[
+    list[Path] | None, typer.Option("--attach", metavar="FILE", exists=True, dir_okay=False, help="Repeatable.")
+]
+Onward = Annotated[
+    str | None, typer.Option(callback=options.onward, help="none (default), on-consent, members or public.")
+]
+Purpose = Annotated[str | None, typer.Option(callback=options.purpose, help="Purpose code.")]
+Until = Annotated[str | None, typer.Option(metavar="DATE", help="No transfer is accepted later.")]
+NotBefore = Annotated[str | None, typer.Option(metavar="TIME", help="Embargo, RFC 3339.")]
+Tlp = Annotated[str | None, typer.Option(callback=options.tlp, help="TLP 2.0 label.")]
+Copy = Annotated[bool, typer.Option("--copy-secretariat", help="Send to CICA as well.")]
+Thread = Annotated[str | None, typer.Option(metavar="ID", help="The thread that it belongs to.")]
+
+
 def send(  # noqa: PLR0913  # the options of the command are the terms of a Provision
     *,
-    to: Annotated[str, typer.Option("--to", metavar="CODES", help="Recipients, such as IND,PAK.")],
-    measure: Annotated[str, typer.Option("--measure", metavar="N", help="The Catalogue's measure, such as 2.1.1.b.")],
-    record: Annotated[Path, typer.Option("--record", metavar="FILE", exists=True, dir_okay=False, help="JSON.")],
+    to: To,
+    measure: Measure,
+    record: RecordFile,
     node: NodeUrl,
     token_file: TokenFile,
-    attach: Annotated[
-        list[Path] | None, typer.Option("--attach", metavar="FILE", exists=True, dir_okay=False, help="Repeatable.")
-    ] = None,
-    onward: Annotated[
-        str | None, typer.Option(callback=options.onward, help="none, on-consent, members or public; default none.")
-    ] = None,
-    purpose: Annotated[str | None, typer.Option(callback=options.purpose, help="Purpose code.")] = None,
-    until: Annotated[str | None, typer.Option(metavar="DATE", help="No transfer is accepted later.")] = None,
-    not_before: Annotated[str | None, typer.Option(metavar="TIME", help="Embargo, RFC 3339.")] = None,
-    tlp: Annotated[str | None, typer.Option(callback=options.tlp, help="TLP 2.0 label.")] = None,
-    copy_secretariat: Annotated[bool, typer.Option("--copy-secretariat", help="Send to CICA as well.")] = False,
-    precedence: Annotated[
-        str | None, typer.Option(callback=options.precedence, help="flash, immediate, priority or routine.")
-    ] = None,
-    expires: Annotated[str | None, typer.Option(metavar="SPAN", help="Such as 30d or 12h.")] = None,
-    thread: Annotated[str | None, typer.Option(metavar="ID", help="The thread that it belongs to.")] = None,
-    key: Annotated[
-        str | None, typer.Option("--idempotency-key", help="The same key again sends the same record once.")
-    ] = None,
+    attach: Attachments = None,
+    onward: Onward = None,
+    purpose: Purpose = None,
+    until: Until = None,
+    not_before: NotBefore = None,
+    tlp: Tlp = None,
+    copy_secretariat: Copy = False,
+    precedence: options.PrecedenceLabel = None,
+    expires: options.Expires = None,
+    thread: Thread = None,
+    key: options.IdempotencyKey = None,
     ca_file: AuthorityFile = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -57,34 +68,32 @@ def send(  # noqa: PLR0913  # the options of the command are the terms of a Prov
     content = load_json(read_bytes(record, MAX_RECORD_BYTES))
     if not isinstance(content, dict):
         raise Refusal(f"{record} holds no JSON object: a record is one")
-    terms: Terms = {}
-    if copy_secretariat:
-        terms["copy_secretariat"] = True
-    texts = (
-        ("onward", onward),
-        ("purpose", purpose),
-        ("until", until),
-        ("not_before", not_before),
-        ("tlp", tlp),
-        ("precedence", precedence),
-        ("expires", expires),
-        ("thread", thread),
+    terms = _stated(
+        onward=onward,
+        purpose=purpose,
+        until=until,
+        not_before=not_before,
+        tlp=tlp,
+        copy_secretariat=copy_secretariat or None,
+        precedence=precedence,
+        expires=expires,
+        thread=thread,
     )
-    for name, value in texts:
-        if value is not None:
-            terms[name] = value  # type: ignore[literal-required]  # the names above are those of Terms
     files = [Attachment.of(path) for path in attach or []]
-    with _bar(files, as_json) as progress:
-        queued = with_node(
-            node,
-            token_file,
-            ca_file,
-            as_json,
-            lambda client: client.send(
+
+    async def work(client: NodeClient) -> Queued:
+        with _bar(files, as_json) as progress:
+            return await client.send(
                 codes, measure, content, attachments=files, idempotency_key=key, progress=progress, **terms
-            ),
-        )
+            )
+
+    queued = with_node(node, token_file, ca_file, as_json, work)
     print_result({"id": queued.id, "state": queued.state}, as_json)
+
+
+def _stated(**terms: str | bool | None) -> Terms:
+    """The terms that the user stated; the others are for the node to choose."""
+    return cast(Terms, {name: value for name, value in terms.items() if value is not None})
 
 
 @contextmanager

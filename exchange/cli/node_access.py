@@ -69,6 +69,10 @@ def _tls(authority: Path | None) -> ssl.SSLContext | None:
 
 
 def _facts(problem: Problem) -> str:
-    """The plain further members of a problem, such as rule and provider."""
-    facts = [f"{name} {value}" for name, value in problem.extra.items() if isinstance(value, str | int)]
+    """The plain further members of a problem that its detail does not name, such as rule and provider."""
+    facts = [
+        f"{name} {value}"
+        for name, value in problem.extra.items()
+        if isinstance(value, str | int) and str(value) not in problem.detail
+    ]
     return f" ({', '.join(facts)})" if facts else ""

@@ -77,3 +77,12 @@ def _label(values: type[_Label], text: str | None) -> str | None:
         return from_label(values, text).label
     except ValueError as fault:
         raise typer.BadParameter(str(fault)) from None
+
+
+PrecedenceLabel = Annotated[
+    str | None, typer.Option("--precedence", callback=precedence, help="flash, immediate, priority or routine.")
+]
+Expires = Annotated[str | None, typer.Option("--expires", metavar="SPAN", help="Such as 30d or 12h.")]
+IdempotencyKey = Annotated[
+    str | None, typer.Option("--idempotency-key", metavar="KEY", help="Repeated with the same key, it happens once.")
+]

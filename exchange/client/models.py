@@ -3,6 +3,7 @@
 Times are RFC 3339 texts, as the node writes them; member codes are ISO 3166-1 alpha-3, or `CICA`.
 """
 
+import mimetypes
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,11 +34,11 @@ class Attachment:
 
     @classmethod
     def of(cls, source: "Attachment | Path | str") -> "Attachment":
-        """The source itself, or the file at a path under its own name."""
+        """The source itself, or the file at a path under its own name and the media type that its ending suggests."""
         if isinstance(source, Attachment):
             return source
         path = Path(source)
-        return cls(path, path.name)
+        return cls(path, path.name, mimetypes.guess_type(path.name)[0] or "application/octet-stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Summary:
 
     Attributes:
         titles: by language tag; `title` is the English one, else the Russian.
+        waits: why it is not sealed yet, such as a recipient without an encryption epoch; None otherwise.
         path: the members through whose nodes it came, the last sender last.
         raw: the node's whole object.
     """
@@ -94,6 +96,7 @@ class Summary:
     received: str | None
     attachments: tuple[AttachmentInfo, ...]
     path: tuple[str, ...]
+    waits: str | None
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @property
@@ -169,6 +172,7 @@ def summary(answer: object) -> Summary:
             received=_text(o, "received") if o.get("received") is not None else None,
             attachments=tuple(_attachment(a) for a in o["attachments"]),
             path=tuple(str(member) for member in o.get("path") or ()),
+            waits=_text(o, "waits") if o.get("waits") is not None else None,
             raw=o,
         ),
     )

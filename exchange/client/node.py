@@ -165,8 +165,7 @@ class NodeClient:
         """What happens at the node, without end; connects again after a break and misses nothing.
 
         `last_id`: of the last event already handled; None begins with the oldest that the node has. Raises Unreachable
-        when the node stays away for longer than the
-        retries last; go on later with the id of the last event.
+        when the node stays away for longer than the retries last; go on later with the id of the last event.
         """
         silent = 0
         while True:

@@ -3,29 +3,21 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import aiohttp
 
-from exchange.demo.site import Site
+from exchange.demo.site import Site, free_port
 from exchange.errors import Unavailable
 from exchange.process import RUN_FILE, running_at
 
 # Starting costs a second on this machine; a loaded one may need much more.
 START_TIMEOUT: Final = 60.0
 _POLL: Final = 0.02
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Processes:
@@ -36,7 +28,7 @@ class Processes:
         self.site = site
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def __enter__(self) -> "Processes":
+    def __enter__(self) -> Self:
         """Itself."""
         return self
 
@@ -63,7 +55,7 @@ class Processes:
         arguments = [sys.executable, "-m", module, kind, "run", "--dir", str(folder)]
         environment = {**os.environ, "CBM_PASSPHRASE_FILE": str(self.site.passphrase_file)}
         with (self.site.folder / f"{name.lower()}.log").open("ab") as log:
-            self._running[name] = subprocess.Popen(  # noqa: S603  # our own program, fixed arguments
+            self._running[name] = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
             )
 
@@ -117,3 +109,6 @@ async def _answers(http: aiohttp.ClientSession, url: str) -> bool:
             return response.status == 200
     except (aiohttp.ClientError, TimeoutError, OSError):
         return False
+
+
+__all__ = ["Processes", "free_port"]

@@ -5,6 +5,7 @@ Everything in such a folder has one passphrase and roots that lie beside their n
 
 import datetime
 import os
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,13 @@ MINISTRIES: Final = {
     "emergency": ("2.4.*",),
     "all": ("*",),
 }
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,7 @@ def _build_node(
         "member": code,
         "relay_url": f"https://127.0.0.1:{relay_port}",
         "host": "127.0.0.1",
-        "port": 0,
+        "port": free_port(),
     }
     create_node(folder, settings, charter, PASSPHRASE)
     request = decode_file(SIGNING_REQUEST, (folder / "signing-request.cbm").read_bytes())

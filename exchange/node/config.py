@@ -40,6 +40,7 @@ class Delivery(_Settings):
     head_every: int = Field(86_400, ge=1, description="Longest time between two heads of a stream in use.")
     gap_deadline: int = Field(300, ge=1, description="How long a missing number may stay missing before the alarm.")
     undelivered_after: int = Field(86_400, ge=1, description="Time from acceptance to the alarm `undelivered`.")
+    directory_every: int = Field(30, ge=1, description="Pause between two looks for new directory entries.")
     retry_most: int = Field(60, ge=1, description="Longest pause between two tries to reach the relay.")
 
 

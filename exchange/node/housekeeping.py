@@ -1,6 +1,5 @@
 """What time alone brings about: expiry, missing numbers, late deliveries, a fresh directory, new epochs."""
 
-import asyncio
 from typing import Final
 
 from exchange.delivery.streams import overdue
@@ -8,12 +7,12 @@ from exchange.errors import ExchangeError
 from exchange.logs import get_logger
 from exchange.node.parts import Parts
 from exchange.node.receiver import Receiver
+from exchange.node.wake import wait_for
 from keys.errors import KeyFault
 from schemas.errors import DecodeError
 from schemas.statement import DirectoryEntry
 
 _TICK: Final = 1.0
-_DIRECTORY_EVERY: Final = 60
 # How many missing numbers an alarm spells out.
 _NAMED: Final = 20
 
@@ -35,7 +34,7 @@ class Housekeeper:
         """Tick until cancelled."""
         while True:
             await self.tick()
-            await asyncio.sleep(_TICK)
+            await wait_for(self._parts.wakes.directory, _TICK)
 
     async def tick(self) -> None:
         """Everything that is due now."""
@@ -47,14 +46,15 @@ class Housekeeper:
                 self._log.error("housekeeping.fault", step=step.__name__, code=fault.code, why=fault.detail)
 
     async def _directory(self, now: int) -> None:
-        if now < self._directory_due:
-            return
         parts = self._parts
+        if now < self._directory_due and not parts.wakes.directory.is_set():
+            return
+        parts.wakes.directory.clear()
         try:
             await parts.directory.update(parts.relay, now)
             await parts.directory.publish(parts.relay, parts.keyring, self._statement, now)
             self.directory_fault = None
-            self._directory_due = now + _DIRECTORY_EVERY
+            self._directory_due = now + parts.config.delivery.directory_every
             parts.wakes.to_seal.set()
         except (ExchangeError, KeyFault, DecodeError) as fault:
             if self.directory_fault != str(fault):

@@ -75,6 +75,8 @@ class Sealer:
                 sealed += 1
             except (KeyFault, Forbidden) as fault:
                 if message.waits != str(fault):
+                    # What is missing may have been published since the last look.
+                    parts.wakes.directory.set()
                     await parts.stores.outbox.set_waits(message.id, str(fault))
                     self._log.warning("message.waits", message=message.id.hex(), why=str(fault))
         for stream in await parts.stores.evidence.heads_due(now):

@@ -10,7 +10,7 @@ from schemas.ids import MemberId
 
 
 class UploadSlots:
-    """Places for uploads: so many in all, so many for one member."""
+    """Places for uploads: so many in all, so many of large bodies for one member."""
 
     def __init__(self, total: int = MAX_UPLOADS, per_member: int = MAX_MEMBER_UPLOADS) -> None:
         """The two bounds."""
@@ -31,10 +31,10 @@ class UploadSlots:
 
     @contextmanager
     def member(self, member: MemberId) -> Iterator[None]:
-        """One of the member's own places. Raises TooMany (member-uploads-busy)."""
+        """One of the member's places for a large body. Raises TooMany (member-uploads-busy)."""
         if self._taken[member] >= self._per_member:
             raise TooMany(
-                "member-uploads-busy", f"{member} has {self._per_member} uploads under way: wait for one to end"
+                "member-uploads-busy", f"{member} has {self._per_member} large uploads under way: wait for one to end"
             )
         self._taken[member] += 1
         try:

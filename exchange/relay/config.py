@@ -24,7 +24,7 @@ class Limits(BaseModel):
     max_uploads: Annotated[int, Field(gt=0, le=1024)] = limits.MAX_UPLOADS
     """Uploads at once, of everybody."""
     max_member_uploads: Annotated[int, Field(gt=0, le=1024)] = limits.MAX_MEMBER_UPLOADS
-    """Uploads at once, of one member."""
+    """Uploads of large bodies at once, of one member."""
     header_timeout: Annotated[float, Field(gt=0)] = limits.HEADER_TIMEOUT
     """Seconds that an envelope's header may take to arrive."""
     body_timeout: Annotated[float, Field(gt=0)] = limits.BODY_TIMEOUT

@@ -114,18 +114,24 @@ class Intake:
             if standing is not None and standing[0] == header_digest(header):
                 return self._repeated(standing[1])
             raise
-        if envelope.body_size > SMALL_BODY:
-            standing = await self._standing(key)
-            if standing is not None:
-                core.check_same(judged.header.digest, standing[0])
-                return self._repeated(standing[1])
+        if envelope.body_size <= SMALL_BODY:
+            return await self._take(header_bytes, judged, pieces)
+        # A body that takes long is not sent twice only to hear that it stands already.
+        standing = await self._standing(key)
+        if standing is not None:
+            core.check_same(judged.header.digest, standing[0])
+            return self._repeated(standing[1])
         with self.slots.member(envelope.sender):
-            staged = self._store.stage(envelope.body_size)
-            try:
-                await self._take_body(envelope, pieces, staged)
-                return await self._accept(header_bytes, judged, staged)
-            finally:
-                await staged.discard()
+            return await self._take(header_bytes, judged, pieces)
+
+    async def _take(self, header_bytes: bytes, judged: core.Judged, pieces: AsyncIterator[bytes]) -> bytes:
+        envelope = judged.header.core
+        staged = self._store.stage(envelope.body_size)
+        try:
+            await self._take_body(envelope, pieces, staged)
+            return await self._accept(header_bytes, judged, staged)
+        finally:
+            await staged.discard()
 
     async def _take_body(self, envelope: Core, pieces: AsyncIterator[bytes], staged: Staged) -> None:
         check = core.BodyCheck(envelope)

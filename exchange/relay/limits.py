@@ -9,9 +9,10 @@ from schemas import limits
 from schemas.limits import KIB, MIB
 
 # Uploads at once, of everybody (503 `uploads-busy`): each may hold a header (577 KiB) and a piece of a body on its
-# way to the disk (1 MiB), so that all of them stay under 110 MiB.
-MAX_UPLOADS: Final = 64
-# Of one member (429 `member-uploads-busy`), known once its header is verified: one member cannot take all the places.
+# way to the disk (256 KiB), so that all of them stay near 100 MiB.
+MAX_UPLOADS: Final = 128
+# Uploads of large bodies at once, of one member (429 `member-uploads-busy`): these last, and one member on a slow
+# link must not take all the places.
 MAX_MEMBER_UPLOADS: Final = 16
 # For prefix and header (408 `upload-too-slow`): nobody is known yet, so a silent connection holds its place briefly.
 HEADER_TIMEOUT: Final = 10

@@ -17,8 +17,8 @@ from exchange.errors import StoreFault
 
 T = TypeVar("T")
 
-# Pieces are gathered to this size before a thread is asked to write them: one hop per MiB costs nothing.
-_PIECE: Final = 1024 * 1024
+# Pieces are gathered to this size before a thread is asked to write them: the hop costs less than the write.
+_PIECE: Final = 256 * 1024
 
 
 class StagedBody:

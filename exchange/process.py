@@ -43,13 +43,12 @@ def sole_owner(folder: Path) -> Iterator[None]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as fault:
         raise Invalid("no-lock", f"{path} cannot be opened ({fault.strerror}): check the folder") from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with os.fdopen(handle, "rb"):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict("folder-in-use", f"another process runs on {folder}: stop it first") from None
         yield
-    except BlockingIOError:
-        raise Conflict("folder-in-use", f"another process runs on {folder}: stop it first") from None
-    finally:
-        os.close(handle)
 
 
 def address_of(runner: web.AppRunner, tls: bool) -> str:

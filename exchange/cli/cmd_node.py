@@ -7,7 +7,7 @@ import typer
 
 from exchange.cli.ceremony_files import load
 from exchange.cli.options import InFile, JsonFlag, PassphraseFile, member
-from exchange.cli.output import Refusal, print_result, print_table, utc
+from exchange.cli.output import Refusal, announce, print_result, print_table, utc
 from exchange.cli.passphrase import read_passphrase
 from schemas.files import ENTRY, SIGNED_CHARTER
 
@@ -52,14 +52,14 @@ def certify(folder: Folder, file: InFile, as_json: JsonFlag = False) -> None:
 
 
 @node_app.command("run")
-def run(folder: Folder, passphrase_file: PassphraseFile = None) -> None:
-    """Serve until SIGTERM; the address is in the log and in DIR/run.json."""
+def run(folder: Folder, passphrase_file: PassphraseFile = None, as_json: JsonFlag = False) -> None:
+    """Serve until SIGTERM; the address is in the log, in DIR/run.json, and with --json on standard output."""
     import uvloop
 
     from exchange.wiring.node import run_node
 
     passphrase = read_passphrase(passphrase_file, new=False, what=f"the node in {folder}")
-    uvloop.run(run_node(folder, passphrase))
+    uvloop.run(run_node(folder, passphrase, announce if as_json else None))
 
 
 @node_app.command("status")

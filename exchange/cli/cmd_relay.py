@@ -8,7 +8,7 @@ import typer
 from exchange.cli.ceremony_files import load
 from exchange.cli.describe import describe
 from exchange.cli.options import InFile, JsonFlag, PassphraseFile
-from exchange.cli.output import Refusal, note, print_result, utc
+from exchange.cli.output import Refusal, announce, note, print_result, utc
 from exchange.cli.passphrase import read_passphrase
 from keys.digests import fingerprint
 from schemas.files import RELAY_IDENTITY, SIGNED_CHARTER
@@ -64,14 +64,14 @@ def _install(folder: Path, file: Path) -> str:
 
 
 @relay_app.command("run")
-def run(folder: Folder, passphrase_file: PassphraseFile = None) -> None:
-    """Serve until SIGTERM; the address is in the log and in DIR/run.json."""
+def run(folder: Folder, passphrase_file: PassphraseFile = None, as_json: JsonFlag = False) -> None:
+    """Serve until SIGTERM; the address is in the log, in DIR/run.json, and with --json on standard output."""
     import uvloop
 
     from exchange.wiring.relay import run_relay
 
     passphrase = read_passphrase(passphrase_file, new=False, what=f"the relay in {folder}")
-    uvloop.run(run_relay(folder, passphrase))
+    uvloop.run(run_relay(folder, passphrase, announce if as_json else None))
 
 
 @relay_app.command("status")
@@ -79,8 +79,8 @@ def status(folder: Folder, as_json: JsonFlag = False) -> None:
     """Show whether the relay runs and what it holds; exit code 1 when it does not run."""
     import asyncio
 
+    from exchange.process import running_at
     from exchange.storage.relay_sqlite import read_holdings
-    from exchange.wiring.relay import running_at
 
     holdings = read_holdings(folder)
     url = running_at(folder)

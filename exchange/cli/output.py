@@ -5,6 +5,7 @@ escaped, so that a record cannot rewrite what its reader sees.
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -36,6 +37,12 @@ def print_json(value: object) -> None:
     if not text.isascii():
         text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
     typer.echo(text)
+
+
+def announce(url: str) -> None:
+    """Say on standard output where a process that goes on running answers."""
+    print_json({"url": url, "pid": os.getpid()})
+    sys.stdout.flush()
 
 
 def print_result(value: Mapping[str, Any], as_json: bool) -> None:

@@ -81,7 +81,8 @@ class Api:
         value, uploads = await read_request(request, self._parts.files)
         try:
             message, new = await self._composer.send(value, uploads, caller, key)
-        except BaseException:
+        except Exception:
+            # Not when it is cancelled: the commit may stand, and orphans are removed at the next start.
             self._parts.files.remove_content(upload.file for upload in uploads)
             raise
         return await self._taken(message, new)

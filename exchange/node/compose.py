@@ -180,7 +180,8 @@ class Composer:
         files = [attachment.file for attachment in message.attachments]
         try:
             stored = await self._parts.stores.outbox.add_message(message, idempotency)
-        except BaseException:
+        except Exception:
+            # Not when it is cancelled: the commit may stand, and orphans are removed at the next start.
             self._parts.files.remove_content(files)
             raise
         if stored != message.id:

@@ -15,6 +15,7 @@ from keys.vault import SALT, Vault
 from schemas.limits import CHUNK
 
 _BODY: Final = ".body"
+_ARRIVAL: Final = ".arrival"
 
 
 class NodeFiles:
@@ -38,7 +39,7 @@ class NodeFiles:
 
     def read_content(self, name: str) -> Iterator[bytes]:
         """The plaintext of a content file, a chunk at a time; raises Undecryptable."""
-        return self._vault.open_file(_read(self._content / name))
+        return self._vault.open_file(read_pieces(self._content / name))
 
     def remove_content(self, names: Iterable[str]) -> None:
         """Remove content files that no row will name."""
@@ -51,15 +52,19 @@ class NodeFiles:
 
     def read_body(self, envelope: bytes) -> Iterator[bytes]:
         """A spooled ciphertext, a chunk at a time."""
-        return _read(self.body_path(envelope))
+        return read_pieces(self.body_path(envelope))
 
     def remove_body(self, envelope: bytes) -> None:
         """Remove a spooled ciphertext."""
         self.body_path(envelope).unlink(missing_ok=True)
 
     def body_path(self, envelope: bytes) -> Path:
-        """Where an envelope's ciphertext is spooled."""
+        """Where the ciphertext of an envelope of this node is spooled."""
         return self._spool / (envelope.hex() + _BODY)
+
+    def arrival_path(self) -> Path:
+        """A new place for a ciphertext on its way in."""
+        return self._spool / (self.new_name() + _ARRIVAL)
 
     def remove_orphans(self, content: frozenset[str], bodies: frozenset[bytes]) -> int:
         """Remove every file that no row names; gives how many."""
@@ -91,7 +96,8 @@ def _write(path: Path, pieces: Iterable[bytes]) -> None:
         raise
 
 
-def _read(path: Path) -> Iterator[bytes]:
+def read_pieces(path: Path) -> Iterator[bytes]:
+    """A file's bytes, a chunk at a time; raises StoreFault."""
     try:
         with path.open("rb") as file:
             while chunk := file.read(CHUNK):

@@ -13,6 +13,7 @@ import aiohttp
 from exchange.delivery.state import RecipientState
 from exchange.errors import ExchangeError
 from exchange.logs import get_logger
+from exchange.node.files import read_pieces
 from exchange.node.inbound import RefusedEnvelope
 from exchange.node.parts import Parts
 from exchange.node.receiver import Delivered, Receiver, read_delivery
@@ -72,8 +73,9 @@ class Link:
                 continue
             try:
                 await self._session()
-                pause = 1
             except (ExchangeError, DecodeError, KeyFault, aiohttp.ClientError, OSError) as fault:
+                if self.connected:
+                    pause = 1
                 self._log.warning("session.ended", why=str(fault))
                 self.fault = self.fault or (self._parts.clock.now(), str(fault))
                 await self._pull()
@@ -91,6 +93,9 @@ class Link:
                 self.connected = True
                 self.fault = None
                 self._log.info("session.open")
+                # What waits for a later try after the relay was away need not wait any longer.
+                await self._parts.stores.outbox.try_now()
+                self._parts.wakes.to_send.set()
                 async for message in socket:
                     if message.type is not aiohttp.WSMsgType.BINARY:
                         break
@@ -178,14 +183,15 @@ class Link:
     async def _fetch(self, delivered: Delivered) -> bytes:
         """A large body: to the spool, at most as long as the header says, then through the receiver."""
         core = delivered.header.core
-        files = self._parts.files
         async with self._large:
             source = self._parts.relay.body(core.sender, core.id)
+            # A name of its own: the sender chooses the id, and could choose that of an envelope that waits here.
+            path = self._parts.files.arrival_path()
             try:
-                await _spool(source, core.body_size, files.body_path(core.id))
-                return await self._receiver.take(delivered, files.read_body(core.id))
+                await _spool(source, core.body_size, path)
+                return await self._receiver.take(delivered, read_pieces(path))
             finally:
-                files.remove_body(core.id)
+                path.unlink(missing_ok=True)
 
     async def _notices(self, acknowledgements: tuple[bytes, ...]) -> tuple[SeenItem, ...]:
         """Verify acknowledgements of envelopes of ours and put them on file; gives those that need not come again."""

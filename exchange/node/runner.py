@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from exchange.errors import Invalid, Json
+from exchange.errors import ExchangeError, Invalid, Json
 from exchange.logs import get_logger
 from exchange.node.api import Api
 from exchange.node.compose import Composer, date_text
@@ -41,7 +41,7 @@ class Node:
     async def serve(self, folder: Path, ready: Callable[[str], None], stop: asyncio.Event) -> None:
         """Serve until `stop` is set; `ready` is called with the URL once requests are accepted.
 
-        Raises Invalid when the address cannot be listened on.
+        Raises Invalid when the address cannot be listened on, ExchangeError when one of the loops ended by itself.
         """
         listen = self._parts.config.listen
         orphans = self._parts.files.remove_orphans(*await self._parts.stores.views.files())
@@ -72,6 +72,7 @@ class Node:
             for ended in loops:
                 if ended.done() and not ended.cancelled():
                     self._log.critical("node.loop-ended", loop=ended.get_name(), exc_info=ended.exception())
+                    raise ExchangeError("loop-ended", f"the node's {ended.get_name()} has failed: its log says why")
         finally:
             stopping.cancel()
             for task in loops:
@@ -84,14 +85,11 @@ class Node:
         """How the node is, for its operators: what waits and why, since when the relay is away, alarms."""
         parts = self._parts
         directory = parts.directory
-        away = self.sender.unreachable
         relay: dict[str, Json] = {"url": parts.config.relay_url, "session": self.link.connected}
-        if away is not None and not self.link.connected:
+        away = self.link.fault or self.sender.unreachable
+        if away is not None:
             relay["unreachable_since"] = date_text(away[0])
             relay["why"] = away[1]
-        elif self.link.fault is not None:
-            relay["unreachable_since"] = date_text(self.link.fault[0])
-            relay["why"] = self.link.fault[1]
         alarms = await parts.stores.inbox.latest_alarms(_LAST_ALARMS)
         return {
             "member": parts.member,

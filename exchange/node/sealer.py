@@ -9,7 +9,7 @@ from typing import Final
 from exchange.consent.authorise import authorise
 from exchange.consent.decision import Ledger
 from exchange.delivery.times import time_fault
-from exchange.errors import Forbidden
+from exchange.errors import ExchangeError, Forbidden
 from exchange.logs import get_logger
 from exchange.node.outbound import (
     NextPlace,
@@ -73,7 +73,7 @@ class Sealer:
             try:
                 await self._seal_message(message, now)
                 sealed += 1
-            except (KeyFault, Forbidden) as fault:
+            except (KeyFault, ExchangeError) as fault:
                 if message.waits != str(fault):
                     # What is missing may have been published since the last look.
                     parts.wakes.directory.set()
@@ -115,7 +115,7 @@ class Sealer:
         try:
             parcel, raw = self._head_parcel(stream, settled, parts.directory.current, now)
             await self._seal(parcel, HEADS, (MemberId(stream.recipient),), raw, (), (), None)
-        except KeyFault as fault:
+        except (KeyFault, ExchangeError) as fault:
             self._log.warning("head.waits", recipient=stream.recipient, why=str(fault))
             await parts.stores.evidence.set_head_due(stream.stream, now + delivery.head_after)
             return 0
@@ -191,7 +191,8 @@ class Sealer:
                 ),
                 tuple(_stored_place(place, kind, streams.get(place.recipient), due) for place in places),
             )
-        except BaseException:
+        except Exception:
+            # Not when it is cancelled: the commit may stand, and an orphan is removed at the next start.
             parts.files.remove_body(parcel.envelope)
             raise
         self._log.info("envelope.sealed", envelope=parcel.envelope.hex(), recipients=len(recipients), size=body.size)

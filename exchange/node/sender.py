@@ -77,6 +77,7 @@ class Sender:
             receipt = await parts.relay.post_envelope(envelope.header, self._body(envelope))
             self._verify(envelope, receipt)
         except RelayRefused as refusal:
+            self.unreachable = None
             await self._finish(envelope, "refused", VoidReason.REFUSED, f"{refusal.code}: {refusal.detail}")
             await parts.stores.inbox.add_alarm(
                 Alarm(

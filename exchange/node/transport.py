@@ -7,6 +7,7 @@ is trusted. Over plain loopback HTTP there is no digest, and the session's signa
 import asyncio
 import hashlib
 import json
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -209,8 +210,18 @@ class RelayClient:
         return self._session
 
     def _unreachable(self, fault: BaseException) -> RelayUnreachable:
-        what = str(fault) or type(fault).__name__
-        return RelayUnreachable("relay-unreachable", f"the relay at {self._url} does not answer: {what}")
+        if isinstance(fault, aiohttp.ServerFingerprintMismatch):
+            why = f"shows a certificate that the charter does not name (SHA-256 {fault.got.hex()}): nothing was sent"
+            return RelayUnreachable("relay-not-pinned", f"what answers at {self._url} {why}")
+        return RelayUnreachable("relay-unreachable", f"the relay at {self._url} does not answer: {_why(fault)}")
+
+
+def _why(fault: BaseException) -> str:
+    """A network fault in words, without the library's objects."""
+    cause = fault.os_error if isinstance(fault, aiohttp.ClientConnectorError) else fault
+    if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
+        return os.strerror(cause.errno)
+    return str(cause) or type(cause).__name__
 
 
 async def _refuse_bad_status(response: aiohttp.ClientResponse) -> None:

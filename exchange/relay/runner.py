@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import signal
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from aiohttp import web
 
 from exchange.errors import ExchangeError, Invalid
 from exchange.logs import get_logger
+from exchange.process import address_of
 from exchange.relay.app import RelayApp
 from exchange.relay.config import RelaySettings
 from schemas.ids import Digest
@@ -62,19 +62,12 @@ async def serve(
         raise Invalid("bad-address", f"cannot listen on {settings.host}:{settings.port}: {fault.strerror}") from None
     sweeping = asyncio.create_task(_sweep(app, settings.sweep_interval))
     try:
-        ready(_url(runner, context is not None))
+        ready(address_of(runner, context is not None))
         await stop.wait()
     finally:
         sweeping.cancel()
         await asyncio.gather(sweeping, return_exceptions=True)
         await runner.cleanup()
-
-
-def stop_on_signals(stop: asyncio.Event) -> None:
-    """SIGTERM and SIGINT end the relay in good order."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
 
 
 async def _sweep(app: RelayApp, interval: float) -> None:
@@ -89,9 +82,3 @@ async def _sweep(app: RelayApp, interval: float) -> None:
                 log.info("envelopes.expired", count=count)
                 app.sessions.wake_all()
         await asyncio.sleep(interval)
-
-
-def _url(runner: web.AppRunner, tls: bool) -> str:
-    host, port = runner.addresses[0][:2]
-    shown = f"[{host}]" if ":" in host else host
-    return f"{'https' if tls else 'http'}://{shown}:{port}"

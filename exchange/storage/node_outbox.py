@@ -128,6 +128,10 @@ class SqliteOutbox:
 
         await self._db.write(job)
 
+    async def try_now(self) -> None:
+        """See the port."""
+        await self._db.write(lambda c: c.execute("UPDATE outbox SET next_try = 0 WHERE state = 'sealed'"))
+
     async def save_failed(self, envelope: bytes, fault: str, next_try: int) -> None:
         """See the port."""
         await self._db.write(

@@ -56,6 +56,10 @@ class OutboxStore(Protocol):
         """The relay's verified receipt is on file; numbers are settled."""
         ...
 
+    async def try_now(self) -> None:
+        """Every envelope that waits for its next try is due."""
+        ...
+
     async def save_failed(self, envelope: bytes, fault: str, next_try: int) -> None:
         """A try failed; the next one is not before `next_try`."""
         ...

@@ -6,6 +6,7 @@ signing-request.cbm   what the state's root is asked to certify
 signing-key.cbm       the root's statement, once installed
 admin.token           token of `cbm node status`, scope admin only
 node.db, content/, spool/   what it stores
+lock                  held by the process that runs on the folder
 run.json              {"pid", "url"} while it runs
 """
 
@@ -28,7 +29,7 @@ from exchange.node.parts import Parts, Stores
 from exchange.node.runner import Node
 from exchange.node.transport import RelayClient
 from exchange.node.wake import Wakes
-from exchange.process import RUN_FILE, no_core_dumps, note_running, stop_on_signals, write_durably
+from exchange.process import RUN_FILE, no_core_dumps, note_running, sole_owner, stop_on_signals, write_durably
 from exchange.storage.engine import Database
 from exchange.storage.node_evidence import SqliteEvidence
 from exchange.storage.node_inbox import SqliteInbox
@@ -145,10 +146,17 @@ async def open_parts(folder: Path, passphrase: bytes, clock: Clock) -> tuple[Par
     return parts, database
 
 
-async def run_node(folder: Path, passphrase: bytes) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ExchangeError or KeyFault when it cannot begin."""
+async def run_node(
+    folder: Path, passphrase: bytes, announce: Callable[[str], None] | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT; `announce` is told the address once it answers. Raises ExchangeError or KeyFault when it cannot begin."""
     no_core_dumps()
     configure_logging(load_config(folder).log_level)
+    with sole_owner(folder):
+        await _run(folder, passphrase)
+
+
+async def _run(folder: Path, passphrase: bytes) -> None:
     log = get_logger("node")
     parts, database = await open_parts(folder, passphrase, SystemClock())
     stop = asyncio.Event()
@@ -156,6 +164,8 @@ async def run_node(folder: Path, passphrase: bytes) -> None:
 
     def ready(url: str) -> None:
         note_running(folder, url)
+        if announce is not None:
+            announce(url)
         log.info("node.ready", url=url, member=parts.member)
 
     try:

@@ -4,22 +4,23 @@ relay.toml            settings
 keys/                 keystore with the relay's hybrid signing identity
 relay-identity.cbm    its public half, for whoever drafts the charter
 relay.db, bodies/     what it stores
+lock                  held by the process that runs on the folder
 run.json              {"pid", "url"} while it runs
 """
 
 import asyncio
 import json
-import os
 from pathlib import Path
 from typing import Any, Final
 
 from exchange.clock import SystemClock
-from exchange.errors import Conflict, ExchangeError, Invalid
+from exchange.errors import Conflict, Invalid
 from exchange.logs import configure_logging, get_logger
+from exchange.process import RUN_FILE, no_core_dumps, note_running, sole_owner, stop_on_signals, write_durably
 from exchange.relay.app import build_app
-from exchange.relay.config import FILE, load_settings, parse_settings
+from exchange.relay.config import FILE, RelaySettings, load_settings, parse_settings
 from exchange.relay.intake import RelayIdentity
-from exchange.relay.runner import serve, stop_on_signals, tls_context
+from exchange.relay.runner import serve, tls_context
 from exchange.storage.relay_sqlite import SqliteRelayStore
 from keys import primitives
 from keys.ceremony import identity_of, identity_secret
@@ -35,7 +36,6 @@ from schemas.statement import DIRECTORY_ENTRY, DirectoryEntry
 
 KEYS: Final = "keys"
 IDENTITY: Final = "relay-identity.cbm"
-RUN: Final = "run.json"
 _KEY_NAME: Final = "relay-signing"
 
 
@@ -53,17 +53,17 @@ def create_relay(folder: Path, values: dict[str, Any], passphrase: bytes) -> Rel
     identity = SigningIdentity.from_entropy(SECRETARIAT, primitives.random_bytes(2 * primitives.SEED))
     Keystore.create(folder / KEYS, passphrase).put(_KEY_NAME, identity_secret(identity))
     relay = Relay(settings.name, identity.public, () if tls is None else (tls[1],))
-    _write(folder / IDENTITY, encode_file(RELAY_IDENTITY, relay))
+    write_durably(folder / IDENTITY, encode_file(RELAY_IDENTITY, relay))
     # Last: a folder without settings is none, and what a crash left is not taken for a relay.
-    _write(path, _toml(values).encode("utf-8"))
+    write_durably(path, _toml(values).encode("utf-8"))
     return relay
 
 
 def install_charter(folder: Path, entry: DirectoryEntry, identity: Relay) -> Digest:
     """Begin the directory with a charter that names this relay, and pin its digest in the settings.
 
-    Raises Untrusted or BadSignature for a charter that does not hold, Conflict when another one is pinned, Invalid
-    when it does not name this relay.
+    Raises Untrusted or BadSignature for a charter that does not hold, Conflict when another one is pinned or while
+    a relay runs on the folder, Invalid when it does not name this relay.
     """
     settings = load_settings(folder)
     charter = verify_first_charter(entry, None)
@@ -72,10 +72,11 @@ def install_charter(folder: Path, entry: DirectoryEntry, identity: Relay) -> Dig
         raise Conflict("charter-pinned", f"another charter is pinned: {settings.charter_digest}")
     if all(key_id(relay.keys) != key_id(identity.keys) for relay in charter.relays):
         raise Invalid("relay-not-in-charter", f"the charter names another relay: draft it with this one's {IDENTITY}")
-    asyncio.run(_begin_directory(folder, encode(DIRECTORY_ENTRY, entry)))
+    with sole_owner(folder):
+        asyncio.run(_begin_directory(folder, encode(DIRECTORY_ENTRY, entry)))
     if settings.charter_digest is None:
         path = folder / FILE
-        _write(path, f'charter_digest = "{digest.hex()}"\n{path.read_text("utf-8")}'.encode())
+        write_durably(path, f'charter_digest = "{digest.hex()}"\n{path.read_text("utf-8")}'.encode())
     return digest
 
 
@@ -91,20 +92,29 @@ async def _begin_directory(folder: Path, raw: bytes) -> None:
         await store.close()
 
 
-async def run_relay(folder: Path, passphrase: bytes) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ExchangeError or KeystoreFault when it cannot begin."""
+async def run_relay(
+    folder: Path, passphrase: bytes, announce: Callable[[str], None] | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT; `announce` is told the address once it answers. Raises ExchangeError or KeystoreFault when it cannot begin."""
+    no_core_dumps()
     settings = load_settings(folder)
     configure_logging(settings.log_level)
+    with sole_owner(folder):
+        await _run(folder, settings, passphrase)
+
+
+async def _run(folder: Path, settings: RelaySettings, passphrase: bytes) -> None:
     log = get_logger("relay")
     tls = tls_context(settings, folder)
     key = identity_of(Keystore.open(folder / KEYS, passphrase).get(_KEY_NAME))
     store = SqliteRelayStore.open(folder)
-    run = folder / RUN
     stop = asyncio.Event()
     stop_on_signals(stop)
 
     def ready(url: str) -> None:
-        _write(run, json.dumps({"pid": os.getpid(), "url": url}).encode("ascii"))
+        note_running(folder, url)
+        if announce is not None:
+            announce(url)
         log.info("relay.ready", url=url, relay=fingerprint(key.key_id))
 
     try:
@@ -113,32 +123,11 @@ async def run_relay(folder: Path, passphrase: bytes) -> None:
         await serve(app, settings, None if tls is None else tls[0], ready, stop)
         log.info("relay.stopped")
     finally:
-        run.unlink(missing_ok=True)
+        (folder / RUN_FILE).unlink(missing_ok=True)
         await store.close()
-
-
-def running_at(folder: Path) -> str | None:
-    """The URL that a running relay wrote down; None when none did. It may have died since."""
-    try:
-        url = json.loads((folder / RUN).read_text("utf-8"))["url"]
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise ExchangeError("bad-run-file", f"{folder / RUN} cannot be read ({type(fault).__name__})") from None
-    return str(url)
 
 
 def _toml(values: dict[str, Any]) -> str:
     """Settings without tables, one a line; strings of JSON without escapes beyond TOML's are TOML."""
     lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items() if value is not None]
     return "\n".join([*lines, ""])
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write aside, make durable, rename: readers see the old file or the new one."""
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

@@ -18,10 +18,9 @@ CORES = (
     "exchange.*.core",
     "exchange.audit.*",
     "exchange.consent.*",
+    "exchange.delivery.*",
     "exchange.node.inbound",
     "exchange.node.outbound",
-    "exchange.node.state",
-    "exchange.node.streams",
     "exchange.records.*",
     "exchange.relay.admission",
     "exchange.relay.effects",
@@ -49,9 +48,9 @@ INPUT_AND_OUTPUT = (
 )
 CLOCK_AND_CHANCE = {"getrandom", "now", "today", "urandom", "utcnow", "uuid1", "uuid4"}
 RELAY_KEYS = tuple(
-    f"keys.{name}" for name in ("charter", "directory", "errors", "keyids", "log", "merkle", "note", "verify")
+    f"keys.{name}" for name in ("charter", "digests", "directory", "errors", "hybrid", "log", "merkle", "note", "verify")
 )
-SECRET_KEYS = ("keys.identity", "keys.keystore", "keys.sealing", "keys.signing")
+SECRET_KEYS = ("keys.ceremony", "keys.identity", "keys.keystore", "keys.sealing", "keys.vault")
 
 
 def matches(module: str, patterns: tuple[str, ...]) -> bool:
@@ -122,7 +121,7 @@ RULES = (
         "shells are given their engine",
         who=("exchange.relay", "exchange.node"),
         forbidden=("exchange.storage.*",),
-        allowed=("exchange.storage.port",),
+        allowed=("exchange.storage.port", "exchange.storage.node_port", "exchange.storage.node_values"),
         example=("exchange.node.app", "exchange.storage.sqlite"),
     ),
     Rule(

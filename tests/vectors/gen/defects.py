@@ -10,7 +10,7 @@ from schemas.grant import SIGNED_GRANT
 from schemas.ids import NO_DIGEST, StreamId
 from schemas.limits import DAY, EXPIRY_MARGIN, MAX_HEADER, MAX_PROVISION, OUTBOX_LIMIT
 from schemas.provision import SIGNED_PROVISION
-from schemas.relayapi import Acks, Welcome, encode_frame
+from schemas.relayapi import encode_frame
 from schemas.statement import read_entry
 from schemas.terms import Onward, Tlp
 from tests.support.wire import ABSENT, changed, fields, pack, raw_map
@@ -21,7 +21,7 @@ Case = tuple[str, Mapping[int, Any], Reason]
 
 
 def encoding(story: Story) -> Iterator[Vector]:
-    """The rules of the encoding, on the smallest object: a transport part is {1: size of directory, 2: size of content}."""
+    """The rules of the encoding, on the smallest object: a transport part is {1: directory size, 2: content size}."""
     one, two = (b"\x01", b"\x07"), (b"\x02", b"\x09")
     cases: list[tuple[str, bytes, Reason]] = [
         ("empty", b"", Reason.MALFORMED),
@@ -61,7 +61,7 @@ def _changed(of: str, data: bytes, cases: list[Case]) -> Iterator[Vector]:
 
 def consent(story: Story) -> Iterator[Vector]:
     """Provisions and Grants."""
-    world, now = story.world, story.world.now
+    now = story.world.now
     provision = story.provision.body
     yield from _changed(
         "provision",
@@ -104,7 +104,6 @@ def consent(story: Story) -> Iterator[Vector]:
     foreign = fields(encode(SIGNED_GRANT, story.grant))[2] | {1: "MNG"}
     data = changed(encode(SIGNED_GRANT, story.grant), {2: foreign})
     yield decode("signer-is-not-the-provider", "signed-grant", data, Reason.CONTRADICTION)
-    assert world.now == now
 
 
 def envelopes(story: Story) -> Iterator[Vector]:
@@ -185,8 +184,6 @@ def answers(story: Story) -> Iterator[Vector]:
     yield decode("kind-without-object", "frame", frame[:1], Reason.MALFORMED)
     yield decode("trailing-byte", "frame", frame + b"\x00", Reason.TRAILING_BYTES)
     yield decode("acks-none", "frame", b"\x06" + pack({1: []}), Reason.OUT_OF_RANGE)
-    assert isinstance(welcome, Welcome)
-    assert Acks
 
 
 def statements(story: Story) -> Iterator[Vector]:

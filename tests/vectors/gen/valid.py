@@ -169,9 +169,8 @@ def derived(story: Story) -> Iterator[Vector]:
     charter = read_entry(story.world.entries[0]).body
     info = wrap_info(Suite.HYBRID_1, sha256(header.core_bytes), wrap.recipient, wrap.key_id)
     commitment = content_commitment(story.manifest)
-    yield vector(
-        "framed", framed(Context.GRANT, b"a", b"").hex(), "label and two parts", label="cbm/1/grant", parts="61,"
-    )
+    example = framed(Context.GRANT, b"a", b"")
+    yield vector("framed", example.hex(), "a label and two parts, the second empty", label="cbm/1/grant", part=b"a")
     yield vector("key-id", key_id(node).hex(), "", ed25519=node.ed25519, mldsa65=node.mldsa65)
     yield vector("epoch-key-id", epoch_key_id(epoch).hex(), "", mlkem768=epoch.mlkem768, x25519=epoch.x25519)
     yield vector("header-digest", header_digest(header).hex(), "", core=header.core_bytes, wraps=header.wraps_bytes)

@@ -110,7 +110,7 @@ async def test_a_forward_that_is_repeated_keeps_its_key(node: SmallNode, client:
 async def test_attachments_are_streamed_and_sent_again_whole(
     node: SmallNode, client: NodeClient, tmp_path: Path
 ) -> None:
-    large, odd = tmp_path / "large.bin", tmp_path / 'План "1".pdf'
+    large, odd = tmp_path / "large.zzz", tmp_path / 'План "1".pdf'
     large.write_bytes(bytes(range(256)) * 4096)
     odd.write_bytes(b"%PDF")
     steps: list[tuple[int, int]] = []
@@ -121,7 +121,7 @@ async def test_attachments_are_streamed_and_sent_again_whole(
     )
     assert node.sent[queued.id]["record"] == RECORD
     assert node.files[queued.id] == [
-        ("large.bin", "application/octet-stream", large.read_bytes()),
+        ("large.zzz", "application/octet-stream", large.read_bytes()),
         ('План "1".pdf', "application/pdf", b"%PDF"),
     ]
     assert steps[-1] == (2**20 + 4, 2**20 + 4)

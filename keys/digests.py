@@ -35,6 +35,16 @@ def content_commitment(manifest: bytes) -> Digest:
     return sha256(commitment_input(manifest))
 
 
+def provision_digest(body: bytes) -> Digest:
+    """Names one Provision, whatever id its maker chose: what is delivered once is this, not the id."""
+    return sha256(framed(Context.PROVISION_DIGEST, body))
+
+
+def message_id(provision_body: bytes) -> bytes:
+    """16 bytes: the name of a message at its sender's node and at every receiver's, from its Provision's digest."""
+    return provision_digest(provision_body)[:16]
+
+
 def charter_digest(body: bytes) -> Digest:
     """Names one version of the charter; read aloud when a node is set up."""
     return sha256(framed(Context.CHARTER_DIGEST, body))

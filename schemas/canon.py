@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgpack
@@ -150,7 +151,7 @@ class Seq(Generic[T]):
             raise DecodeError(Reason.OUT_OF_RANGE, where)
         if self.key is not None:
             keys = [self.key(item) for item in value]
-            if any(not before < after for before, after in zip(keys, keys[1:], strict=False)):
+            if any(not before < after for before, after in pairwise(keys)):
                 raise DecodeError(Reason.BAD_ORDER, where)
 
 

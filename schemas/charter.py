@@ -85,7 +85,7 @@ class Charter:
         editions: identifiers of the Catalogue's editions in force.
 
     Raises DecodeError (contradiction) for quorums that no vote can reach or that a minority reaches, for a chairing
-    member that is none, and for a chain that does not begin at version 1.
+    member that is none, for two members with one root key, and for a chain that does not begin at version 1.
     """
 
     version: int
@@ -101,6 +101,9 @@ class Charter:
         """Refuse what contradicts itself."""
         if (self.version == 1) != (self.previous is None):
             raise DecodeError(Reason.CONTRADICTION, "Charter.previous")
+        roots = {(member.root.ed25519, member.root.mldsa65) for member in self.members}
+        if len(roots) != len(self.members):
+            raise DecodeError(Reason.CONTRADICTION, "Charter.members")
         votes = len(self.voters())
         for name, quorum in (("amend", self.quorums.amend), ("witness", self.quorums.witness)):
             if not votes < 2 * quorum <= 2 * votes:

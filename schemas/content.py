@@ -1,4 +1,4 @@
-"""What an envelope's body holds once decrypted: transport part, manifest, attachments, padding (docs/protocol.md, "Content").
+"""What a decrypted body holds: transport part, manifest, attachments, padding (docs/protocol.md, "Content").
 
 The manifest names each attachment by its digest, so the Provision's commitment to the manifest commits to all of it,
 and an attachment of any size is checked while it streams by.
@@ -139,7 +139,7 @@ def commitment_input(manifest: bytes) -> bytes:
 def padded_size(size: int) -> int:
     """Padme: the padded size for `size` bytes, which tells an observer O(log log size) bits of it.
 
-    Source: Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs", 2019, section 4.
+    Source: Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs", 2019.
     """
     size = max(size, _LEAST)
     exponent = size.bit_length() - 1

@@ -33,6 +33,7 @@ class Context(StrEnum):
     KEY_ID = "cbm/1/key-id"
     HEADER_DIGEST = "cbm/1/header-digest"
     CONTENT = "cbm/1/content"
+    PROVISION_DIGEST = "cbm/1/provision-digest"
     CHARTER_DIGEST = "cbm/1/charter-digest"
 
 

@@ -1,4 +1,4 @@
-"""Envelope: the header, a core and its wraps, and the frame that joins it to its body (docs/protocol.md, "Envelope")."""
+"""Envelope: header (core and wraps), and the frame that joins it to its body (docs/protocol.md, "Envelope")."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -78,14 +78,23 @@ class _SuiteChoice:
             raise DecodeError(Reason.UNSUPPORTED_SUITE, where) from None
 
 
+def _provision_order(signed: SignedProvision) -> tuple[bytes, tuple[MemberId, ...]]:
+    # Ids are chosen by their makers: only with the providers do they name one Provision.
+    return signed.provision.id, signed.provision.providers
+
+
+def _grant_order(signed: SignedGrant) -> tuple[bytes, MemberId]:
+    return signed.grant.id, signed.grant.provider
+
+
 CORE: Final = Struct(
     Core,
     Field(1, "suite", _SuiteChoice()),
     Field(2, "id", ID16),
     Field(3, "sender", MEMBER),
     Field(4, "key_id", DIGEST),
-    Field(5, "provisions", Seq(SIGNED_PROVISION, 1, limits.MAX_PROVISIONS, lambda p: p.provision.id)),
-    Field(6, "grants", Seq(SIGNED_GRANT, 0, limits.MAX_GRANTS, lambda g: g.grant.id)),
+    Field(5, "provisions", Seq(SIGNED_PROVISION, 1, limits.MAX_PROVISIONS, _provision_order)),
+    Field(6, "grants", Seq(SIGNED_GRANT, 0, limits.MAX_GRANTS, _grant_order)),
     Field(7, "purpose", Choice(Purpose)),
     Field(8, "precedence", Choice(Precedence)),
     Field(9, "created", TIME),

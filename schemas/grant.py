@@ -1,4 +1,4 @@
-"""Grant: one provider's signed consent that a holder passes information on (provision 1.7; docs/protocol.md, "Grant")."""
+"""Grant: a provider's signed consent that a holder passes information on (provision 1.7; docs/protocol.md, "Grant")."""
 
 from dataclasses import dataclass, field
 from typing import Final

@@ -1,6 +1,6 @@
-"""Provision: the consent metadata of an envelope, signed by every provider (provision 1.7; docs/protocol.md, "Provision").
+"""Provision: consent metadata, signed by every provider (provision 1.7; docs/protocol.md, "Provision").
 
-It is clear, so that the relay can judge a transfer, and says nothing of the content: no measure, no record type, no text.
+It is clear, so that the relay can judge a transfer, and says nothing of the content: no measure, type or text.
 """
 
 from dataclasses import dataclass, field

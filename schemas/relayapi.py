@@ -1,4 +1,4 @@
-"""Frames of the authenticated WebSocket between a node and the relay, and the relay's paths (docs/protocol.md, "Relay API").
+"""Frames of the WebSocket between a node and the relay, and the relay's paths (docs/protocol.md, "Relay API").
 
 A frame is one kind byte and one object. The node connects; the relay sends Challenge; the node answers Proof; the relay
 answers Welcome; then the relay sends Deliver and Notice, the node sends Acks and Seen, in any order.
@@ -133,9 +133,7 @@ SESSION_STATEMENT: Final = Struct(
     Field(6, "tls_digest", DIGEST, optional=True),
 )
 _ACKS: Final = Seq(nested(limits.MAX_SMALL_OBJECT), 1, MAX_ACKS)
-_CHALLENGE: Final = Struct(
-    Challenge, Field(1, "nonce", fixed(32)), Field(2, "relay", DIGEST), Field(3, "time", TIME)
-)
+_CHALLENGE: Final = Struct(Challenge, Field(1, "nonce", fixed(32)), Field(2, "relay", DIGEST), Field(3, "time", TIME))
 _PROOF: Final = Struct(
     Proof,
     Field(1, "statement", nested(limits.MAX_SMALL_OBJECT)),

@@ -10,7 +10,6 @@ from schemas.charter import CHARTER, HYBRID_PUBLIC, Charter, HybridPublic
 from schemas.contexts import Context
 from schemas.errors import DecodeError, Reason
 from schemas.ids import (
-    DIGEST,
     MEMBER,
     MLKEM768_PUBLIC,
     TIME,
@@ -181,4 +180,3 @@ SIGNED_KEY_REQUEST: Final = Struct(
 def read_entry(data: bytes) -> DirectoryEntry:
     """Read a directory entry; raises DecodeError."""
     return decode(DIRECTORY_ENTRY, data, limits.MAX_DIRECTORY_ENTRY)
-

@@ -26,7 +26,7 @@ from schemas.terms import Onward
 
 
 def authorise(header: VerifiedHeader, directory: Directory, ledger: Ledger, now: int) -> Decision:
-    """Judge one envelope at `now` (Unix seconds), the moment of decision: the relay's acceptance, or before it, the present.
+    """Judge one envelope at `now` (Unix seconds), the moment of decision: the relay's acceptance, or before it now.
 
     A later judge passes the time and the directory of the relay's receipt. Pure: the same facts give the same answer
     on every side. Never raises for a well-formed header.
@@ -102,7 +102,7 @@ class _Judgement:
 
     def _check_terms(self, provision: Provision) -> None:
         transfer, now = self._transfer, self._now
-        if provision.id in self._ledger.withdrawn:
+        if any((provider, provision.id) in self._ledger.withdrawn for provider in provision.providers):
             self._refuse(Rule.WITHDRAWN, "a provider has withdrawn its consent to any transfer", provision)
         if provision.created > now + MAX_CLOCK_AHEAD:
             self._refuse(Rule.NOT_YET_CREATED, "the Provision is dated in the future", provision)
@@ -173,7 +173,7 @@ class _Judgement:
             and grant.purpose == self._transfer.purpose
             and grant.created <= self._now + MAX_CLOCK_AHEAD
             and self._now <= grant.until
-            and grant.id not in self._ledger.withdrawn
+            and (provider, grant.id) not in self._ledger.withdrawn
         )
 
     def _covering_use(self, provision: Provision, provider: MemberId, recipient: MemberId) -> Use | None:
@@ -181,9 +181,9 @@ class _Judgement:
         for grant in self._grants:
             if recipient not in grant.recipients or not self._names(grant, provision, provider):
                 continue
-            use = Use(grant.id, recipient, provision.id)
-            spent = set(self._ledger.uses.get(grant.id, frozenset()))
-            spent.update(other for other in self._uses if other.grant == grant.id)
+            use = Use(provider, grant.id, recipient, provision.id)
+            counted = (*self._ledger.uses, *self._uses)
+            spent = {other for other in counted if (other.provider, other.grant) == (provider, grant.id)}
             if grant.uses is None or use in spent or len(spent) < grant.uses:
                 return use
         return None

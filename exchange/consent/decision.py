@@ -1,7 +1,6 @@
-"""The answer of `authorise`, as values: what was refused by which rule, or on which basis each recipient may receive."""
+"""The answer of `authorise`, as values: what was refused by which rule, or on which ground each may receive."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from schemas.grant import SignedGrant
@@ -29,7 +28,7 @@ class Rule(StrEnum):
     RECIPIENT = "recipient-unknown"
     PROVISION_SIGNATURE = "provision-signature"
     GRANT_SIGNATURE = "grant-signature"
-    NOT_YET_CREATED = "created-ahead"
+    NOT_YET_CREATED = "provision-ahead"
     EMBARGO = "embargo"
     ENDED = "provision-ended"
     SEND_BY = "first-sending-over"
@@ -71,8 +70,12 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One use of a Grant, counted once however often the envelope is retried."""
+    """One use of a Grant, counted once however often the envelope is retried.
 
+    A Grant is named by its provider and id: another provider may choose the same id.
+    """
+
+    provider: MemberId
     grant: GrantId
     recipient: MemberId
     provision: ProvisionId
@@ -97,9 +100,9 @@ class Ledger:
     """A verified view of what was withdrawn and used, as of one directory size.
 
     Attributes:
-        withdrawn: ids of Grants and Provisions withdrawn below that size.
-        uses: per Grant, the uses that were counted.
+        withdrawn: provider and id of each Grant or Provision that this provider withdrew below that size.
+        uses: the uses that were counted.
     """
 
-    withdrawn: frozenset[bytes] = frozenset()
-    uses: Mapping[GrantId, frozenset[Use]] = field(default_factory=dict)
+    withdrawn: frozenset[tuple[MemberId, bytes]] = frozenset()
+    uses: frozenset[Use] = frozenset()

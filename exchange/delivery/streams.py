@@ -4,6 +4,7 @@ A number is settled by an envelope that carried it or by the sender's void. A mi
 deadline: envelopes may arrive in any order, and the more urgent ones overtake.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 from schemas.limits import MAX_NUMBER
@@ -20,13 +21,14 @@ class StreamState:
         floor: every number up to it is settled.
         above: settled numbers above the floor.
         top: the highest number known to be used, from envelopes and heads.
-        gap_since: when a number at or below `top` was first found missing (Unix seconds); None while none is.
+        gaps: pairs (last, since), both ascending: what is missing up to `last`, and above the pair before, has been
+            since then (Unix seconds). A pair without a missing number is dropped.
     """
 
     floor: int = 0
     above: frozenset[int] = frozenset()
     top: int = 0
-    gap_since: int | None = None
+    gaps: tuple[tuple[int, int], ...] = ()
 
     def missing(self) -> tuple[int, ...]:
         """Numbers up to `top` that nothing has settled, ascending, at most MAX_OPEN."""
@@ -47,25 +49,31 @@ def settle(state: StreamState, numbers: tuple[int, ...], now: int) -> StreamStat
     while floor + 1 in above:
         floor += 1
         above.discard(floor)
-    top = max(state.top, *numbers, 0) if numbers else state.top
-    return _timed(StreamState(floor, frozenset(above), top, state.gap_since), now)
+    return _raised(replace(state, floor=floor, above=frozenset(above)), max((state.top, *numbers)), now)
 
 
 def announce(state: StreamState, last: int, now: int) -> StreamState:
     """The state after a head that says `last` was used; raises ValueError for a jump beyond MAX_OPEN."""
     if last > state.floor + MAX_OPEN:
         raise ValueError("a head too far ahead of its stream")
-    return _timed(replace(state, top=max(state.top, last)), now)
+    return _raised(state, max(state.top, last), now)
 
 
 def overdue(state: StreamState, now: int, deadline: int) -> tuple[int, ...]:
-    """Numbers that have been missing for `deadline` seconds or more."""
-    if state.gap_since is None or now - state.gap_since < deadline:
-        return ()
-    return state.missing()
+    """Numbers that have been missing for `deadline` seconds or more, ascending."""
+    late = max((last for last, since in state.gaps if now - since >= deadline), default=0)
+    return tuple(number for number in state.missing() if number <= late)
 
 
-def _timed(state: StreamState, now: int) -> StreamState:
-    if state.floor >= state.top:
-        return replace(state, gap_since=None)
-    return state if state.gap_since is not None else replace(state, gap_since=now)
+def _raised(state: StreamState, top: int, now: int) -> StreamState:
+    """With another top: what is missing below it, and was not expected before, is missing since `now`."""
+    pairs = (*state.gaps, (top, now)) if top > state.top else state.gaps
+    state = replace(state, top=top)
+    missing = state.missing()
+    gaps = []
+    before = state.floor
+    for last, since in pairs:
+        if bisect_right(missing, last) > bisect_right(missing, before):
+            gaps.append((last, since))
+        before = max(before, last)
+    return replace(state, gaps=tuple(gaps))

@@ -18,5 +18,5 @@ def allow_everything(header: VerifiedHeader, directory: Directory, ledger: Ledge
 
 if __name__ == "__main__":
     # The tampering itself.
-    relay_core.authorise = allow_everything
+    setattr(relay_core, "authorise", allow_everything)  # noqa: B010  # the module does not offer the name
     main()

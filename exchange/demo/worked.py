@@ -206,7 +206,9 @@ class WorkedExchange:
         detail = f"sent {report.sent}, delivered {report.delivered}, duplicates {report.duplicates}"
         report.step("count", held, detail)
 
-    async def _send(self, sender: str, to: list[str], measure: str, record: dict[str, Any], **terms: Unpack[Terms]) -> str:
+    async def _send(
+        self, sender: str, to: list[str], measure: str, record: dict[str, Any], **terms: Unpack[Terms]
+    ) -> str:
         return (await self._ministries[sender].client.send(to, measure, record, **terms)).id
 
     async def _arrived(self, message: str, *members: str) -> bool:

@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from exchange.errors import Invalid, Json, NotFound
 from exchange.logs import get_logger
 from exchange.node.access import Caller, Scope, authenticate
 from exchange.node.compose import Composer, source_of
+from exchange.node.metrics import metrics_text
 from exchange.node.parts import Parts
 from exchange.node.request import may_use_measure
 from exchange.node.uploads import read_json, read_request
@@ -32,12 +34,13 @@ Status = Callable[[], Awaitable[dict[str, Json]]]
 class Api:
     """The routes of a node."""
 
-    def __init__(self, parts: Parts, composer: Composer, status: Status) -> None:
-        """`status` tells how the node is, for operators."""
+    def __init__(self, parts: Parts, composer: Composer, status: Status, connected: Callable[[], bool]) -> None:
+        """`status` tells how the node is, for operators; `connected`, whether a session with the relay is open."""
         self._parts = parts
         self._composer = composer
         self._views = Views(parts)
         self._status = status
+        self._connected = connected
 
     def application(self) -> web.Application:
         """The aiohttp application."""
@@ -54,6 +57,7 @@ class Api:
                 web.get("/v1/status", self._show_status),
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
+                web.get("/metrics", self._metrics),
             ]
         )
         return app
@@ -182,6 +186,12 @@ class Api:
     async def _readyz(self, _request: web.Request) -> web.Response:
         await self._parts.stores.views.counts()
         return web.json_response({"status": "ready"})
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        parts = self._parts
+        counts = await parts.stores.views.counts()
+        text = metrics_text(counts, parts.directory.current.size, self._connected())
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _idempotency_key(request: web.Request) -> str | None:

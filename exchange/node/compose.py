@@ -19,6 +19,7 @@ from exchange.node.outbound import Terms, envelope_id, make_manifest, sign_provi
 from exchange.node.parts import Parts
 from exchange.node.request import ForwardRequest, SendRequest
 from exchange.storage.node_values import Idempotency, Message, StoredAttachment
+from keys.digests import message_id, provision_digest
 from keys.primitives import random_bytes
 from schemas import limits
 from schemas.canon import decode, encode
@@ -57,8 +58,7 @@ class Composer:
         """
         request = requests.parse_model(SendRequest, value)
         requests.require_measure(caller.measures, request.measure)
-        message_id = ProvisionId(random_bytes(16))
-        message = await asyncio.to_thread(self._message, request, uploads, caller, message_id)
+        message = await asyncio.to_thread(self._message, request, uploads, caller)
         files = [upload.attachment.sha256 for upload in uploads]
         return await self._store(message, _idempotency(caller, key, value, files))
 
@@ -74,6 +74,7 @@ class Composer:
         grants = tuple(decode(SIGNED_GRANT, s, 2 * limits.MAX_GRANT) for s in source.signed_grants)
         transfer = Transfer(parts.member, to, provisions, grants, Purpose(source.purpose), precedence)
         self._require(authorise_transfer(transfer, parts.directory.current, Ledger(), now), source.id)
+        expires = now + requests.span(request.expires, "expires")
         forward_id = random_bytes(16)
         vault = parts.keyring.vault
         copies = await asyncio.to_thread(self._copy_files, source)
@@ -88,7 +89,7 @@ class Composer:
             precedence=precedence,
             created=now,
             due=now,
-            expires=now + requests.span(request.expires, "expires"),
+            expires=expires,
             signed_provisions=source.signed_provisions,
             signed_grants=source.signed_grants,
             purpose=source.purpose,
@@ -112,9 +113,7 @@ class Composer:
             copies.append(StoredAttachment(attachment.position, name))
         return tuple(copies)
 
-    def _message(
-        self, request: SendRequest, uploads: tuple[Upload, ...], caller: Caller, message_id: ProvisionId
-    ) -> Message:
+    def _message(self, request: SendRequest, uploads: tuple[Upload, ...], caller: Caller) -> Message:
         """Every check of a new message, and its signed Provision; in a thread."""
         parts = self._parts
         now = parts.clock.now()
@@ -128,21 +127,23 @@ class Composer:
         due, expires = _times(request, terms, now)
         body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
         try:
+            provision = ProvisionId(random_bytes(16))
             attachments = tuple(upload.attachment for upload in uploads)
             manifest = make_manifest((sender,), ContentKind.RECORD, body, attachments, random_bytes(32))
             if content_size(manifest, attachments) > limits.MAX_CONTENT:
                 raise Invalid("content-too-large", f"record and attachments exceed {limits.MAX_CONTENT} bytes")
             signed = sign_provision(
-                parts.keyring.signing, parts.directory.current, message_id, to, terms, manifest, now, expires
+                parts.keyring.signing, parts.directory.current, provision, to, terms, manifest, now, expires
             )
         except DecodeError as fault:
             raise Invalid("bad-terms", f"the terms do not fit together: {fault.where}: {fault.reason.value}") from None
-        self._require(self._decide(request, signed, to, max(now, due)), message_id)
+        name = message_id(signed.body)
+        self._require(self._decide(request, signed, to, max(now, due)), name)
         vault = parts.keyring.vault
         return Message(
-            id=message_id,
+            id=name,
             box="outbox",
-            provision=message_id,
+            provision=provision_digest(signed.body),
             state="queued",
             ministry=caller.ministry,
             measure=request.measure,
@@ -155,8 +156,8 @@ class Composer:
             signed_grants=(),
             purpose=terms.purpose,
             path=(sender,),
-            sealed_manifest=vault.seal("manifest", message_id, manifest),
-            sealed_title=vault.seal("title", message_id, json.dumps(record["title"], ensure_ascii=False).encode()),
+            sealed_manifest=vault.seal("manifest", name, manifest),
+            sealed_title=vault.seal("title", name, json.dumps(record["title"], ensure_ascii=False).encode()),
             recipients=to,
             attachments=tuple(StoredAttachment(index, upload.file) for index, upload in enumerate(uploads)),
         )

@@ -13,6 +13,7 @@ from exchange.consent.authorise import authorise
 from exchange.consent.decision import Decision, Ledger
 from exchange.delivery.receipts import receipt_covers
 from exchange.delivery.times import time_fault
+from exchange.errors import Unavailable
 from keys.digests import content_commitment
 from keys.directory import Directory
 from keys.errors import KeyFault
@@ -26,7 +27,7 @@ from schemas.content import Attachment, Manifest, Transport, padded_size, read_m
 from schemas.envelope import Header
 from schemas.errors import DecodeError
 from schemas.ids import MemberId
-from schemas.provision import Provision
+from schemas.provision import Provision, SignedProvision
 from schemas.receipt import Receipt, SignedReceipt
 from schemas.wrap import Wrap, WrapSecret
 
@@ -42,6 +43,10 @@ class RefusedEnvelope(Exception):
         super().__init__(f"{rule}: {detail}")
         self.rule = rule
         self.detail = detail
+
+
+class PutOff(Unavailable):
+    """The relay's fault, or this node's clock or view: nothing is answered, so that the envelope comes again."""
 
 
 class Unreadable(RefusedEnvelope):
@@ -60,7 +65,7 @@ class Judged:
 def judge(
     header: Header, signed_receipt: SignedReceipt, directory: Directory, member: MemberId, now: int
 ) -> tuple[Judged, Wrap]:
-    """Check everything that needs no private key, as of the relay's acceptance. Raises RefusedEnvelope."""
+    """Check everything that needs no private key, as of the relay's acceptance. Raises RefusedEnvelope or PutOff."""
     receipt = _judge_receipt(header, signed_receipt, directory, now)
     try:
         verified = verify_header(header, directory, receipt.time)
@@ -79,7 +84,7 @@ def judge(
     for signed in header.core.provisions:
         embargo = signed.provision.not_before
         if embargo is not None and now < embargo:
-            raise RefusedEnvelope("embargo", "the relay handed it over before the embargo ended")
+            raise PutOff("embargo", "the relay handed it over before the embargo ended")
     wrap = header.wrap_for(member)
     if wrap is None:
         raise RefusedEnvelope("not-a-recipient", f"there is no wrap for {member}")
@@ -90,13 +95,13 @@ def _judge_receipt(header: Header, signed: SignedReceipt, directory: Directory, 
     try:
         receipt = verify_receipt(signed, directory)
     except KeyFault as fault:
-        raise RefusedEnvelope("receipt-signature", str(fault)) from None
+        raise PutOff("receipt-signature", str(fault)) from None
     if not receipt_covers(receipt, header):
-        raise RefusedEnvelope("receipt-differs", "the relay's receipt is for another envelope")
+        raise PutOff("receipt-differs", "the relay's receipt is for another envelope")
     if receipt.time > now + limits.MAX_CLOCK_AHEAD:
-        raise RefusedEnvelope("receipt-ahead", "the relay's receipt is dated in the future: check both clocks")
+        raise PutOff("receipt-ahead", "the relay's receipt is dated in the future: check both clocks")
     if receipt.directory_size > directory.size:
-        raise RefusedEnvelope("directory-behind", "the receipt names a larger directory than this node can see")
+        raise PutOff("directory-behind", "the receipt names a larger directory than this node can see")
     return receipt
 
 
@@ -115,7 +120,12 @@ class Content:
 
     manifest: Manifest
     raw: bytes
-    provision: Provision
+    signed: SignedProvision
+
+    @property
+    def provision(self) -> Provision:
+        """Its terms."""
+        return self.signed.provision
 
 
 class Payload:
@@ -143,9 +153,8 @@ class Payload:
         manifest = _parsed(read_manifest, raw)
         commitment = content_commitment(raw)
         # A compilation lists its sources' Provisions beside its own; only its own commits to what is inside.
-        provisions = (signed.provision for signed in self._core.provisions)
-        own = next((p for p in provisions if equal(commitment, p.commitment)), None)
-        if own is None or own.providers != manifest.providers:
+        own = next((s for s in self._core.provisions if equal(commitment, s.provision.commitment)), None)
+        if own is None or own.provision.providers != manifest.providers:
             raise Unreadable("unreadable", "the content is not the one that the providers signed")
         stated = _LENGTH + len(raw) + sum(attachment.size for attachment in manifest.attachments)
         if self._transport.content_size != stated:

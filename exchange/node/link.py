@@ -4,8 +4,7 @@ Nothing that arrives is trusted: every envelope goes through the receiver, every
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from pathlib import Path
+from collections.abc import Coroutine
 from typing import Final
 
 import aiohttp
@@ -13,19 +12,19 @@ import aiohttp
 from exchange.delivery.state import RecipientState
 from exchange.errors import ExchangeError
 from exchange.logs import get_logger
-from exchange.node.files import read_pieces
-from exchange.node.inbound import RefusedEnvelope
+from exchange.node.deliveries import Deliveries
+from exchange.node.inbound import PutOff
+from exchange.node.notices import Notices
 from exchange.node.parts import Parts
-from exchange.node.receiver import Delivered, Receiver, read_delivery
+from exchange.node.receiver import Receiver
 from exchange.node.transport import RelayUnreachable
 from keys.errors import BadSignature, KeyFault
-from keys.verify import verify_acknowledgement, verify_relay_bytes
-from schemas.canon import decode, encode
+from keys.verify import verify_relay_bytes
+from schemas.canon import encode
 from schemas.contexts import Context
 from schemas.errors import DecodeError
 from schemas.ids import KeyId
-from schemas.limits import MAX_SMALL_OBJECT
-from schemas.receipt import SIGNED_ACKNOWLEDGEMENT, Outcome
+from schemas.receipt import Outcome
 from schemas.relayapi import (
     SESSION_STATEMENT,
     Acks,
@@ -35,7 +34,6 @@ from schemas.relayapi import (
     Notice,
     Proof,
     Seen,
-    SeenItem,
     SessionRole,
     SessionStatement,
     Welcome,
@@ -43,7 +41,6 @@ from schemas.relayapi import (
     encode_frame,
 )
 
-_LARGE_AT_ONCE: Final = 2
 _NOT_PUBLISHED: Final = 0.2
 _STATES: Final = {Outcome.DELIVERED: RecipientState.DELIVERED, Outcome.REFUSED: RecipientState.REFUSED}
 
@@ -56,8 +53,8 @@ class Link:
         self._parts = parts
         self._receiver = receiver
         self._log = get_logger("link")
-        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
-        self._busy: set[bytes] = set()
+        self._deliveries = Deliveries(parts, receiver)
+        self._notices = Notices(parts, receiver)
         self.connected = False
         # Since when and why there is no session; None while there is one.
         self.fault: tuple[int, str] | None = None
@@ -135,127 +132,74 @@ class Link:
 
     async def _frame(self, frame: Frame, socket: aiohttp.ClientWebSocketResponse, fetches: "_Fetches") -> None:
         if isinstance(frame, Notice):
-            seen = await self._notices(frame.acknowledgements)
+            seen = await self._notices.take(frame.acknowledgements)
             if seen:
                 await socket.send_bytes(encode_frame(Seen(seen)))
         elif isinstance(frame, Deliver) and frame.body is None:
             # A large one is fetched beside the line, so that an urgent small one does not wait for it.
-            fetches.start(self._deliver_and_answer(frame, socket))
+            fetches.start(self._deliver_and_answer(frame, socket, fetches))
         elif isinstance(frame, Deliver):
-            await self._deliver_and_answer(frame, socket)
+            await self._deliver_and_answer(frame, socket, fetches)
         else:
             raise RelayUnreachable("relay-frame", "the relay sent a frame that has no place here")
 
-    async def _deliver_and_answer(self, frame: Deliver, socket: aiohttp.ClientWebSocketResponse) -> None:
-        ack = await self._deliver(frame)
+    async def _deliver_and_answer(
+        self, frame: Deliver, socket: aiohttp.ClientWebSocketResponse, fetches: "_Fetches"
+    ) -> None:
+        try:
+            ack = await self._deliveries.take(frame)
+        except PutOff:
+            fetches.begin_again(self._parts.config.delivery.retry_most)
+            return
         if ack is not None and not socket.closed:
             await socket.send_bytes(encode_frame(Acks((ack,))))
-
-    async def _deliver(self, frame: Deliver) -> bytes | None:
-        """Take one envelope; None when there is nothing to acknowledge."""
-        try:
-            delivered = read_delivery(frame.header, frame.receipt)
-        except DecodeError as fault:
-            await self._receiver.alarm(
-                f"malformed:{fault}", "malformed", None, f"the relay delivered what is no envelope: {fault}"
-            )
-            return None
-        key = delivered.header.core.id + delivered.header.core.sender.encode()
-        if key in self._busy:
-            return None
-        self._busy.add(key)
-        try:
-            known = await self._receiver.known(delivered)
-            if known is not None:
-                return known
-            if frame.body is not None:
-                return await self._receiver.take(delivered, iter([frame.body]))
-            return await self._fetch(delivered)
-        except RefusedEnvelope:
-            return None
-        except (ExchangeError, KeyFault, OSError) as fault:
-            # This node's own trouble or the relay's: with the session ended, the relay delivers again.
-            why = f"envelope {delivered.header.core.id.hex()} is put off: {fault}"
-            raise RelayUnreachable("delivery-put-off", why) from None
-        finally:
-            self._busy.discard(key)
-
-    async def _fetch(self, delivered: Delivered) -> bytes:
-        """A large body: to the spool, at most as long as the header says, then through the receiver."""
-        core = delivered.header.core
-        async with self._large:
-            source = self._parts.relay.body(core.sender, core.id)
-            # A name of its own: the sender chooses the id, and could choose that of an envelope that waits here.
-            path = self._parts.files.arrival_path()
-            try:
-                await _spool(source, core.body_size, path)
-                return await self._receiver.take(delivered, read_pieces(path))
-            finally:
-                path.unlink(missing_ok=True)
-
-    async def _notices(self, acknowledgements: tuple[bytes, ...]) -> tuple[SeenItem, ...]:
-        """Verify acknowledgements of envelopes of ours and put them on file; gives those that need not come again."""
-        seen = []
-        for raw in acknowledgements:
-            try:
-                item = await self._notice(raw)
-            except (DecodeError, KeyFault) as fault:
-                await self._receiver.alarm(
-                    f"bad-notice:{fault}", "bad-notice", None, f"the relay passed on a false acknowledgement: {fault}"
-                )
-                continue
-            seen.append(item)
-        return tuple(seen)
-
-    async def _notice(self, raw: bytes) -> SeenItem:
-        parts = self._parts
-        now = parts.clock.now()
-        signed = decode(SIGNED_ACKNOWLEDGEMENT, raw, 2 * MAX_SMALL_OBJECT)
-        ack = signed.acknowledgement
-        if ack.key_id not in parts.directory.current.signing:
-            await parts.directory.update(parts.relay, now)
-        verify_acknowledgement(signed, parts.directory.current, now)
-        sent = await parts.stores.evidence.envelope(ack.envelope)
-        if sent is None or ack.sender != parts.member or sent.header_digest != ack.header_digest:
-            raise BadSignature(f"{ack.recipient} acknowledged an envelope that this node did not send")
-        state = _STATES[ack.outcome]
-        await parts.stores.evidence.save_acknowledgement(ack.envelope, ack.recipient, state.value, raw, now)
-        if ack.outcome is Outcome.REFUSED:
-            await self._receiver.alarm(
-                f"recipient-refused:{ack.envelope.hex()}:{ack.recipient}",
-                "recipient-refused",
-                ack.recipient,
-                f"the node of {ack.recipient} refused envelope {ack.envelope.hex()}",
-            )
-        parts.wakes.tell_news()
-        return SeenItem(ack.envelope, ack.recipient)
 
     async def _pull(self) -> None:
         """Without a session: take what waits, once."""
         try:
             mailbox = await self._parts.relay.mailbox()
-            acks = [ack for frame in mailbox.envelopes if (ack := await self._deliver(frame)) is not None]
+            acks = [ack for frame in mailbox.envelopes if (ack := await self._pulled(frame)) is not None]
             if acks:
                 await self._parts.relay.acknowledge(Acks(tuple(acks)))
-            seen = await self._notices(mailbox.acknowledgements)
+            seen = await self._notices.take(mailbox.acknowledgements)
             if seen:
                 await self._parts.relay.seen(Seen(seen))
         except (ExchangeError, DecodeError, KeyFault) as fault:
             self._log.warning("pull.failed", why=str(fault))
 
+    async def _pulled(self, frame: Deliver) -> bytes | None:
+        try:
+            return await self._deliveries.take(frame)
+        except PutOff:
+            return None
+
 
 class _Fetches:
-    """Large envelopes that are fetched beside the line; a fault of one ends the session, so that it comes again."""
+    """Large envelopes that are fetched beside the line, and the end of a session in which something was put off.
+
+    The relay delivers again what was not answered when the session begins anew.
+    """
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
         self._tasks: set[asyncio.Task[None]] = set()
+        self._again = False
         self.fault: Exception | None = None
 
     def start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(self._guard(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def begin_again(self, seconds: int) -> None:
+        """End the session after a pause, once."""
+        if not self._again:
+            self._again = True
+            self.start(self._close_after(seconds))
+
+    async def _close_after(self, seconds: int) -> None:
+        await asyncio.sleep(seconds)
+        raise RelayUnreachable("put-off", "something was put off: the session begins anew to have it again")
 
     async def end(self) -> None:
         for task in self._tasks:
@@ -275,14 +219,3 @@ async def _bytes(socket: aiohttp.ClientWebSocketResponse) -> bytes:
         return await socket.receive_bytes(timeout=20)
     except (TypeError, TimeoutError):
         raise RelayUnreachable("session-refused", "the relay closed the session before it began") from None
-
-
-async def _spool(source: AsyncIterator[bytes], size: int, path: Path) -> None:
-    """Write a body to the spool; raises RelayUnreachable when the relay sends more than the header says."""
-    written = 0
-    with path.open("wb") as file:
-        async for piece in source:
-            written += len(piece)
-            if written > size:
-                raise RelayUnreachable("relay-body", "the relay sends a longer body than the sender signed")
-            await asyncio.to_thread(file.write, piece)

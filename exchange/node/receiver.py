@@ -12,11 +12,11 @@ from typing import Final
 
 from exchange.errors import Invalid
 from exchange.logs import get_logger
-from exchange.node.inbound import Content, Judged, Payload, RefusedEnvelope, Unreadable, judge, unwrap
+from exchange.node.inbound import Content, Judged, Payload, PutOff, RefusedEnvelope, Unreadable, judge, unwrap
 from exchange.node.parts import Parts
 from exchange.node.request import validated
 from exchange.storage.node_values import Alarm, Arrival, Message, ReceivedEnvelope, StoredAttachment
-from keys.digests import header_digest
+from keys.digests import header_digest, message_id, provision_digest
 from keys.errors import KeyFault
 from schemas.canon import decode, encode
 from schemas.content import HEAD, ContentKind, Head
@@ -26,7 +26,7 @@ from schemas.errors import DecodeError
 from schemas.grant import SIGNED_GRANT
 from schemas.ids import KeyId, MemberId
 from schemas.limits import MAX_SERVICE, MAX_SMALL_OBJECT
-from schemas.provision import SIGNED_PROVISION
+from schemas.provision import SIGNED_PROVISION, SignedProvision
 from schemas.receipt import (
     ACKNOWLEDGEMENT,
     SIGNED_ACKNOWLEDGEMENT,
@@ -99,6 +99,11 @@ class Receiver:
         try:
             judged, wrap = judge(delivered.header, delivered.receipt, parts.directory.current, parts.member, now)
             opened = await asyncio.to_thread(self._open, judged, wrap.key_id, ciphertext)
+        except PutOff as fault:
+            core = delivered.header.core
+            detail = f"envelope {core.id.hex()} of {core.sender} is put off: {fault.detail}"
+            await self.alarm(f"put-off:{fault.code}:{core.sender}:{core.id.hex()}", fault.code, None, detail)
+            raise
         except RefusedEnvelope as refusal:
             return await self._refuse(delivered, refusal, now)
         return await self._accept(delivered, judged, opened, now)
@@ -140,16 +145,15 @@ class Receiver:
         alarms: list[Alarm] = []
         arrival: Arrival | None
         if head is not None:
-            arrival = Arrival(
-                core.sender, head.stream, None, None, tuple(void.number for void in head.voids), head.last
-            )
+            voids = tuple(void.number for void in head.voids)
+            arrival = Arrival(core.sender, head.stream, None, None, voids, head.last)
+            alarms = await self._head_alarms(core.sender, head, now)
         else:
             arrival = Arrival(core.sender, opened.secret.stream, opened.secret.number, judged.header.digest)
             alarms = await self._stream_alarms(core.sender, opened.secret, judged.header.digest, now)
         ack = self._acknowledgement(delivered.header, Outcome.DELIVERED, now)
-        evidence = _evidence(
-            delivered, ack, opened.content.provision.id, "head" if head is not None else "delivered", None, now
-        )
+        outcome = "head" if head is not None else "delivered"
+        evidence = _evidence(delivered, ack, opened.content.signed, outcome, None, now)
         message = self._message(judged, opened, now) if opened.record is not None else None
         new = await parts.stores.inbox.save_received(evidence, message, arrival, tuple(alarms))
         if not new:
@@ -170,7 +174,7 @@ class Receiver:
             detail=f"envelope {core.id.hex()} of {core.sender} is refused: {refusal.detail}",
             time=now,
         )
-        evidence = _evidence(delivered, ack, core.provisions[0].provision.id, "refused", refusal.rule, now)
+        evidence = _evidence(delivered, ack, core.provisions[0], "refused", refusal.rule, now)
         await self._parts.stores.inbox.save_received(evidence, None, None, (alarm,))
         self._log.warning("envelope.refused", envelope=core.id.hex(), sender=core.sender, code=refusal.rule)
         return ack
@@ -207,17 +211,27 @@ class Receiver:
             alarms.append(Alarm(f"chain-broken:{place}", "chain-broken", sender, detail, now))
         return alarms
 
+    async def _head_alarms(self, sender: MemberId, head: Head, now: int) -> list[Alarm]:
+        """A head that names another envelope under its last number than the one that arrived."""
+        standing = await self._parts.stores.inbox.digest_at(sender, head.stream, head.last)
+        if standing is None or standing == head.digest:
+            return []
+        fact = f"head-differs:{sender}:{head.stream.hex()}:{head.last}"
+        detail = f"a head of {sender} names another envelope as number {head.last} than the one that arrived"
+        return [Alarm(fact, "head-differs", sender, detail, now)]
+
     def _message(self, judged: Judged, opened: _Opened, now: int) -> Message:
         core = judged.header.core
         record = opened.record or {}
         provision = opened.content.provision
+        name = message_id(opened.content.signed.body)
         vault = self._parts.keyring.vault
         title = json.dumps(record.get("title", {}), ensure_ascii=False).encode("utf-8")
         path = provision.providers if core.sender in provision.providers else (*provision.providers, core.sender)
         return Message(
-            id=provision.id,
+            id=name,
             box="inbox",
-            provision=provision.id,
+            provision=provision_digest(opened.content.signed.body),
             state=_ROUTINE,
             ministry=None,
             measure=str(record["measure"]),
@@ -230,8 +244,8 @@ class Receiver:
             signed_grants=tuple(encode(SIGNED_GRANT, signed) for signed in core.grants),
             purpose=core.purpose,
             path=path,
-            sealed_manifest=vault.seal("manifest", provision.id, opened.content.raw),
-            sealed_title=vault.seal("title", provision.id, title),
+            sealed_manifest=vault.seal("manifest", name, opened.content.raw),
+            sealed_title=vault.seal("title", name, title),
             recipients=(),
             attachments=tuple(StoredAttachment(index, name) for index, name in enumerate(opened.files)),
         )
@@ -257,7 +271,7 @@ def _meaning(content: Content, sender: MemberId) -> tuple[dict[str, object] | No
 
 
 def _evidence(
-    delivered: Delivered, ack: bytes, provision: bytes, outcome: str, reason: str | None, now: int
+    delivered: Delivered, ack: bytes, provision: SignedProvision, outcome: str, reason: str | None, now: int
 ) -> ReceivedEnvelope:
     core = delivered.header.core
     return ReceivedEnvelope(
@@ -267,7 +281,7 @@ def _evidence(
         header=delivered.header_bytes,
         receipt=delivered.receipt_bytes,
         acknowledgement=ack,
-        provision=provision,
+        provision=provision_digest(provision.body),
         outcome=outcome,
         reason=reason,
         time=now,

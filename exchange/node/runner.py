@@ -36,7 +36,7 @@ class Node:
         self.sender = Sender(parts)
         self.link = Link(parts, self.receiver)
         self.housekeeper = Housekeeper(parts, self.receiver, statement)
-        self.api = Api(parts, Composer(parts), self.status)
+        self.api = Api(parts, Composer(parts), self.status, lambda: self.link.connected)
 
     async def serve(self, folder: Path, ready: Callable[[str], None], stop: asyncio.Event) -> None:
         """Serve until `stop` is set; `ready` is called with the URL once requests are accepted.

@@ -34,6 +34,7 @@ from keys.verify import verify_header
 from schemas.canon import decode, encode
 from schemas.content import HEAD, Attachment, ContentKind, Head, Void, VoidReason, read_manifest
 from schemas.envelope import Header, encode_header
+from schemas.errors import DecodeError
 from schemas.grant import SIGNED_GRANT
 from schemas.ids import Digest, MemberId, ProvisionId, StreamId
 from schemas.limits import DAY, MAX_GRANT, MAX_PROVISION
@@ -73,7 +74,7 @@ class Sealer:
             try:
                 await self._seal_message(message, now)
                 sealed += 1
-            except (KeyFault, ExchangeError) as fault:
+            except (KeyFault, ExchangeError, DecodeError) as fault:
                 if message.waits != str(fault):
                     # What is missing may have been published since the last look.
                     parts.wakes.directory.set()
@@ -107,19 +108,20 @@ class Sealer:
     async def _seal_head(self, stream: StreamOut, now: int) -> int:
         """Tell a recipient how far its stream is; 0 when nothing in it is settled yet or it cannot be sealed now."""
         parts = self._parts
-        settled = await parts.stores.evidence.settled(stream.stream)
         delivery = parts.config.delivery
+        later = now + delivery.head_after
+        # Put off before the numbers are read: a void that comes meanwhile brings the head forward again, and stays so.
+        await parts.stores.evidence.move_head_due(stream.stream, stream.head_due, later)
+        settled = await parts.stores.evidence.settled(stream.stream)
         if not settled.last:
-            await parts.stores.evidence.set_head_due(stream.stream, now + delivery.head_after)
             return 0
         try:
             parcel, raw = self._head_parcel(stream, settled, parts.directory.current, now)
             await self._seal(parcel, HEADS, (MemberId(stream.recipient),), raw, (), (), None)
-        except (KeyFault, ExchangeError) as fault:
+        except (KeyFault, ExchangeError, DecodeError) as fault:
             self._log.warning("head.waits", recipient=stream.recipient, why=str(fault))
-            await parts.stores.evidence.set_head_due(stream.stream, now + delivery.head_after)
             return 0
-        await parts.stores.evidence.set_head_due(stream.stream, now + delivery.head_every)
+        await parts.stores.evidence.move_head_due(stream.stream, later, now + delivery.head_every)
         return 1
 
     def _head_parcel(

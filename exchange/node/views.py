@@ -6,6 +6,7 @@ from exchange.errors import Json
 from exchange.node.compose import date_text
 from exchange.node.parts import Parts
 from exchange.storage.node_values import Message, OutboxEnvelope, RecipientRow
+from keys.digests import provision_digest
 from keys.vault import Vault
 from schemas.canon import decode
 from schemas.content import Manifest, read_manifest
@@ -74,8 +75,8 @@ def _manifest(vault: Vault, message: Message) -> Manifest:
 
 
 def _provision(message: Message) -> Provision:
-    signed = (decode(SIGNED_PROVISION, raw, 2 * MAX_PROVISION).provision for raw in message.signed_provisions)
-    return next(provision for provision in signed if provision.id == message.provision)
+    all_signed = (decode(SIGNED_PROVISION, raw, 2 * MAX_PROVISION) for raw in message.signed_provisions)
+    return next(signed.provision for signed in all_signed if provision_digest(signed.body) == message.provision)
 
 
 def _recipient(row: RecipientRow) -> dict[str, Json]:

@@ -21,6 +21,7 @@ from exchange.storage.port import (
     Arrival,
     EnvelopeKey,
     Facts,
+    GrantKey,
     GrantUse,
     RelayStore,
     SignedAnswer,
@@ -34,7 +35,7 @@ from schemas.canon import decode, encode
 from schemas.contexts import Context
 from schemas.envelope import Core, Header, decode_header
 from schemas.errors import DecodeError
-from schemas.ids import Digest, GrantId, KeyId
+from schemas.ids import Digest, KeyId
 from schemas.limits import MAX_SMALL_OBJECT
 from schemas.receipt import RECEIPT, SIGNED_ACKNOWLEDGEMENT, SIGNED_RECEIPT, Acknowledgement, SignedReceipt
 
@@ -236,16 +237,13 @@ def _key(ack: Acknowledgement) -> EnvelopeKey:
     return EnvelopeKey(ack.sender, ack.envelope)
 
 
-def _grants(header: Header) -> tuple[GrantId, ...]:
-    return tuple(signed.grant.id for signed in header.core.grants)
+def _grants(header: Header) -> tuple[GrantKey, ...]:
+    return tuple((signed.grant.provider, signed.grant.id) for signed in header.core.grants)
 
 
 def _ledger(uses: Iterable[GrantUse]) -> Ledger:
-    counted: dict[GrantId, set[Use]] = {}
-    for use in uses:
-        counted.setdefault(use.grant, set()).add(Use(use.grant, use.recipient, use.provision))
-    return Ledger(uses={grant: frozenset(found) for grant, found in counted.items()})
+    return Ledger(uses=frozenset(Use(use.provider, use.grant, use.recipient, use.provision) for use in uses))
 
 
 def _stored_use(use: Use) -> GrantUse:
-    return GrantUse(use.grant, use.recipient, use.provision)
+    return GrantUse(use.provider, use.grant, use.recipient, use.provision)

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -46,9 +47,8 @@ class Database:
         """
         path.touch(mode=0o600)
         try:
-            connection = _connect(path)
-            _migrate(connection, schema)
-            connection.close()
+            with closing(_connect(path)) as connection:
+                _migrate(connection, schema)
         except sqlite3.DatabaseError as fault:
             raise StoreFault("store-damaged", f"{path} cannot be used ({fault}): restore it from a backup") from None
         database = cls(path, queue_limit)
@@ -119,7 +119,7 @@ def _commit_group(connection: sqlite3.Connection, group: list[tuple[Job[Any], Fu
             connection.execute("SAVEPOINT job")
             try:
                 done.append((future, job(connection)))
-            except BaseException as fault:
+            except BaseException as fault:  # noqa: BLE001  # whatever it is, it is the caller's
                 connection.execute("ROLLBACK TO job")
                 failed.append((future, fault))
             connection.execute("RELEASE job")

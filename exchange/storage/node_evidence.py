@@ -46,10 +46,10 @@ class SqliteEvidence:
 
         await self._db.write(job)
 
-    async def expire(self, now: int) -> tuple[bytes, ...]:
+    async def expire(self, now: int) -> None:
         """See the port."""
 
-        def job(connection: sqlite3.Connection) -> tuple[bytes, ...]:
+        def job(connection: sqlite3.Connection) -> None:
             rows = connection.execute(
                 "SELECT id, state FROM messages WHERE box = 'outbox' AND state IN ('queued', 'accepted')"
                 " AND expires <= ? LIMIT 1000",
@@ -61,10 +61,8 @@ class SqliteEvidence:
                     move_message(connection, row["id"], MessageState.EXPIRED)
                 else:
                     settle_message(connection, row["id"])
-            done = connection.execute("SELECT envelope FROM outbox WHERE state <> 'sealed' AND expires <= ?", (now,))
-            return tuple(row["envelope"] for row in done)
 
-        return await self._db.write(job)
+        await self._db.write(job)
 
     async def settled(self, stream: bytes) -> SettledStream:
         """See the port."""
@@ -98,9 +96,13 @@ class SqliteEvidence:
 
         return await self._db.read(job)
 
-    async def set_head_due(self, stream: bytes, due: int) -> None:
+    async def move_head_due(self, stream: bytes, was: int | None, due: int) -> None:
         """See the port."""
-        await self._db.write(lambda c: c.execute("UPDATE streams_out SET head_due = ? WHERE stream = ?", (due, stream)))
+        await self._db.write(
+            lambda c: c.execute(
+                "UPDATE streams_out SET head_due = ? WHERE stream = ? AND head_due IS ?", (due, stream, was)
+            )
+        )
 
     async def undelivered(self, accepted_before: int) -> tuple[tuple[bytes, str], ...]:
         """See the port."""

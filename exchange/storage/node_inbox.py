@@ -1,5 +1,6 @@
 """The node's inbox in SQLite: `InboxStore` of the port."""
 
+import json
 import sqlite3
 from collections.abc import Mapping
 
@@ -102,23 +103,22 @@ class SqliteInbox:
 
 
 def _is_new(connection: sqlite3.Connection, message: Message) -> bool:
-    """A Provision is delivered once, whichever envelope brings it."""
-    row = connection.execute(
-        "SELECT 1 FROM messages WHERE box = 'inbox' AND provision = ?", (message.provision,)
-    ).fetchone()
+    """A Provision is delivered once, whichever envelope brings it; to its own provider it is no news at all."""
+    row = connection.execute("SELECT 1 FROM messages WHERE id = ?", (message.id,)).fetchone()
     return row is None
 
 
 def _stream(connection: sqlite3.Connection, sender: str, stream: bytes) -> StreamState:
     row = connection.execute(
-        "SELECT floor, top, gap_since FROM streams_in WHERE sender = ? AND stream = ?", (sender, stream)
+        "SELECT floor, top, gaps FROM streams_in WHERE sender = ? AND stream = ?", (sender, stream)
     ).fetchone()
     if row is None:
         return StreamState()
     above = connection.execute(
         "SELECT number FROM numbers_in WHERE sender = ? AND stream = ? AND number > ?", (sender, stream, row["floor"])
     )
-    return StreamState(row["floor"], frozenset(n["number"] for n in above), row["top"], row["gap_since"])
+    gaps = tuple((last, since) for last, since in json.loads(row["gaps"]))
+    return StreamState(row["floor"], frozenset(n["number"] for n in above), row["top"], gaps)
 
 
 def _arrive(connection: sqlite3.Connection, arrival: Arrival, now: int) -> None:
@@ -132,10 +132,10 @@ def _arrive(connection: sqlite3.Connection, arrival: Arrival, now: int) -> None:
         insert_alarm(connection, Alarm(fact, "stream-jump", arrival.sender, f"{arrival.sender}: {fault}", now))
         return
     connection.execute(
-        "INSERT INTO streams_in (sender, stream, floor, top, gap_since) VALUES (?, ?, ?, ?, ?)"
+        "INSERT INTO streams_in (sender, stream, floor, top, gaps) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (sender, stream) DO UPDATE SET floor = excluded.floor, top = excluded.top,"
-        " gap_since = excluded.gap_since",
-        (arrival.sender, arrival.stream, state.floor, state.top, state.gap_since),
+        " gaps = excluded.gaps",
+        (arrival.sender, arrival.stream, state.floor, state.top, json.dumps(state.gaps)),
     )
     rows: list[tuple[str, bytes, int, bytes | None]] = [
         (arrival.sender, arrival.stream, number, None) for number in arrival.voids

@@ -41,8 +41,9 @@ class SqliteOutbox:
                     "INSERT INTO idempotency (token, key, request, message) VALUES (?, ?, ?, ?)",
                     (idempotency.token, idempotency.key, idempotency.request, message.id),
                 )
-            insert_message(connection, message)
-            insert_event(connection, message.id, "message.state", box="outbox", state=message.state)
+            if connection.execute("SELECT 1 FROM messages WHERE id = ?", (message.id,)).fetchone() is None:
+                insert_message(connection, message)
+                insert_event(connection, message.id, "message.state", box="outbox", state=message.state)
             return message.id
 
         return await self._db.write(job)
@@ -52,8 +53,9 @@ class SqliteOutbox:
 
         def job(connection: sqlite3.Connection) -> tuple[Message, ...]:
             rows = connection.execute(
-                "SELECT * FROM messages WHERE state = 'queued' AND due <= ? ORDER BY precedence, seq LIMIT ?",
-                (now, limit),
+                "SELECT * FROM messages WHERE state = 'queued' AND due <= ? AND expires > ?"
+                " ORDER BY precedence, seq LIMIT ?",
+                (now, now, limit),
             ).fetchall()
             return tuple(message_of(connection, row) for row in rows)
 
@@ -78,6 +80,13 @@ class SqliteOutbox:
         """See the port."""
 
         def job(connection: sqlite3.Connection) -> None:
+            standing = connection.execute(
+                "SELECT header_digest FROM outbox WHERE envelope = ?", (envelope.envelope,)
+            ).fetchone()
+            if standing is not None:
+                if standing["header_digest"] != envelope.header_digest:
+                    raise Conflict("envelope-id-used", "another envelope is sealed under this id: seal it anew")
+                return
             connection.execute(
                 "INSERT INTO outbox (envelope, message, state, precedence, created, expires, header, header_digest,"
                 " body) VALUES (?, ?, 'sealed', ?, ?, ?, ?, ?, ?)",
@@ -165,7 +174,12 @@ class SqliteOutbox:
 
 
 def _take_number(connection: sqlite3.Connection, envelope: OutboxEnvelope, place: Place) -> None:
-    """A number is used once: the primary key of numbers_out refuses a second use."""
+    """A number is used once. Raises Conflict when another envelope has it."""
+    taken = connection.execute(
+        "SELECT 1 FROM numbers_out WHERE stream = ? AND number = ?", (place.stream, place.number)
+    ).fetchone()
+    if taken is not None:
+        raise Conflict("number-used", "another envelope took this number of its stream: seal it anew")
     connection.execute(
         "INSERT INTO numbers_out (stream, number, envelope, recipient, digest) VALUES (?, ?, ?, ?, ?)",
         (place.stream, place.number, envelope.envelope, place.recipient, envelope.header_digest),
@@ -173,7 +187,8 @@ def _take_number(connection: sqlite3.Connection, envelope: OutboxEnvelope, place
     connection.execute(
         "INSERT INTO streams_out (recipient, kind, stream, last, digest, head_due) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (recipient, kind) DO UPDATE SET stream = excluded.stream, last = excluded.last,"
-        " digest = excluded.digest, head_due = excluded.head_due",
+        # A void may have brought the head forward since the caller looked.
+        " digest = excluded.digest, head_due = min(head_due, excluded.head_due)",
         (place.recipient, place.kind, place.stream, place.number, envelope.header_digest, place.head_due),
     )
 

@@ -33,7 +33,7 @@ class OutboxStore(Protocol):
         ...
 
     async def queued(self, now: int, limit: int) -> tuple[Message, ...]:
-        """Messages whose time for sealing has come, most urgent first."""
+        """Messages whose time for sealing has come and not passed, most urgent first."""
         ...
 
     async def set_waits(self, message: bytes, why: str | None) -> None:
@@ -45,7 +45,7 @@ class OutboxStore(Protocol):
         ...
 
     async def save_sealed(self, envelope: OutboxEnvelope, places: tuple[Place, ...]) -> None:
-        """Store a sealed envelope with its numbers; its message becomes sealed."""
+        """Store a sealed envelope with its numbers; its message becomes sealed. Raises Conflict for a used number."""
         ...
 
     async def to_send(self, now: int, limit: int) -> tuple[OutboxEnvelope, ...]:
@@ -61,7 +61,7 @@ class OutboxStore(Protocol):
         ...
 
     async def save_failed(self, envelope: bytes, fault: str, next_try: int) -> None:
-        """A try failed; the next one is not before `next_try`."""
+        """A try failed, and is counted; the next one is not before `next_try`."""
         ...
 
     async def save_final(self, envelope: bytes, state: str, reason: int, fault: str, now: int) -> None:
@@ -80,8 +80,8 @@ class EvidenceStore(Protocol):
         """A verified acknowledgement is on file, and the recipient's state moves."""
         ...
 
-    async def expire(self, now: int) -> tuple[bytes, ...]:
-        """Accepted or queued messages past their expiry move to expired; gives ids of envelopes that are done with."""
+    async def expire(self, now: int) -> None:
+        """Accepted or queued messages past their expiry move to expired."""
         ...
 
     async def settled(self, stream: bytes) -> SettledStream:
@@ -92,8 +92,8 @@ class EvidenceStore(Protocol):
         """Streams of messages whose head is due."""
         ...
 
-    async def set_head_due(self, stream: bytes, due: int) -> None:
-        """When the next head of a stream is due."""
+    async def move_head_due(self, stream: bytes, was: int | None, due: int) -> None:
+        """The next head of a stream is due at `due`, unless what is due has changed since it `was` read."""
         ...
 
     async def undelivered(self, accepted_before: int) -> tuple[tuple[bytes, str], ...]:

@@ -13,7 +13,10 @@ class StoredAttachment:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A ministry's message, sent or received. Times are Unix seconds; `recipients` are member codes."""
+    """A ministry's message, sent or received. Times are Unix seconds; `recipients` are member codes.
+
+    `id` is the first 16 bytes of the Provision's digest, at its sender and at every receiver; a forward's is its own.
+    """
 
     id: bytes
     box: str

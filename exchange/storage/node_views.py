@@ -134,7 +134,9 @@ class SqliteAccess:
         )
         await self._db.write(
             lambda c: c.execute(
-                "INSERT INTO tokens (id, hash, ministry, scopes, measures, created) VALUES (?, ?, ?, ?, ?, ?)", values
+                "INSERT OR IGNORE INTO tokens (id, hash, ministry, scopes, measures, created)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                values,
             )
         )
 

@@ -23,10 +23,15 @@ class EnvelopeKey:
     id: EnvelopeId
 
 
+GrantKey = tuple[MemberId, GrantId]
+"""Provider and id: two providers may choose the same id."""
+
+
 @dataclass(frozen=True, slots=True)
 class GrantUse:
-    """One counted use of a Grant."""
+    """One counted use of a Grant, which its provider and id name together."""
 
+    provider: MemberId
     grant: GrantId
     recipient: MemberId
     provision: ProvisionId
@@ -46,7 +51,7 @@ class Arrival:
     precedence: int
     expires: int
     body_size: int
-    grants: tuple[GrantId, ...]
+    grants: tuple[GrantKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,7 @@ class EnvelopeStore(Protocol):
         """What stands under each key."""
         ...
 
-    async def uses(self, grants: Collection[GrantId]) -> frozenset[GrantUse]:
+    async def uses(self, grants: Collection[GrantKey]) -> frozenset[GrantUse]:
         """The counted uses of these Grants."""
         ...
 

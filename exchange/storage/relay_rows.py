@@ -10,6 +10,7 @@ from exchange.storage.port import (
     Depth,
     EnvelopeKey,
     Facts,
+    GrantKey,
     GrantUse,
     Held,
     Holdings,
@@ -18,7 +19,7 @@ from exchange.storage.port import (
     SignedAnswer,
     Waiting,
 )
-from schemas.ids import Digest, EnvelopeId, GrantId, MemberId, ProvisionId
+from schemas.ids import Digest, EnvelopeId, MemberId, ProvisionId
 from schemas.relayapi import SeenItem
 
 
@@ -72,12 +73,14 @@ def held(connection: sqlite3.Connection, key: EnvelopeKey) -> Held | None:
     return Held(Digest(row["header_digest"]), row["receipt"], frozenset(MemberId(r[0]) for r in recipients))
 
 
-def uses(connection: sqlite3.Connection, grants: Collection[GrantId]) -> frozenset[GrantUse]:
+def uses(connection: sqlite3.Connection, grants: Collection[GrantKey]) -> frozenset[GrantUse]:
     """Counted uses of these Grants."""
     found: set[GrantUse] = set()
-    for grant in grants:
-        for row in connection.execute("SELECT recipient, provision FROM uses WHERE consent = ?", (grant,)):
-            found.add(GrantUse(grant, MemberId(row["recipient"]), ProvisionId(row["provision"])))
+    for provider, grant in grants:
+        for row in connection.execute(
+            "SELECT recipient, provision FROM uses WHERE provider = ? AND consent = ?", (provider, grant)
+        ):
+            found.add(GrantUse(provider, grant, MemberId(row["recipient"]), ProvisionId(row["provision"])))
     return frozenset(found)
 
 
@@ -104,8 +107,8 @@ def accept(
         [(position, recipient, arrival.precedence, State.WAITING) for recipient in arrival.recipients],
     )
     connection.executemany(
-        "INSERT OR IGNORE INTO uses (consent, recipient, provision) VALUES (?, ?, ?)",
-        [(use.grant, use.recipient, use.provision) for use in verdict.uses],
+        "INSERT OR IGNORE INTO uses (provider, consent, recipient, provision) VALUES (?, ?, ?, ?)",
+        [(use.provider, use.grant, use.recipient, use.provision) for use in verdict.uses],
     )
     return Held(arrival.header_digest, verdict.receipt, frozenset(arrival.recipients)), True
 

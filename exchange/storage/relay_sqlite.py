@@ -14,6 +14,7 @@ from exchange.storage.port import (
     SMALL_BODY,
     Arrival,
     EnvelopeKey,
+    GrantKey,
     GrantUse,
     Held,
     Holdings,
@@ -23,7 +24,7 @@ from exchange.storage.port import (
     Staged,
     Waiting,
 )
-from schemas.ids import GrantId, MemberId
+from schemas.ids import MemberId
 from schemas.relayapi import SeenItem
 
 T = TypeVar("T")
@@ -84,7 +85,7 @@ class SqliteRelayStore:
         """See the port."""
         return await self._database.read(lambda c: [rows.held(c, key) for key in keys])
 
-    async def uses(self, grants: Collection[GrantId]) -> frozenset[GrantUse]:
+    async def uses(self, grants: Collection[GrantKey]) -> frozenset[GrantUse]:
         """See the port."""
         return await self._database.read(lambda c: rows.uses(c, grants))
 

@@ -146,17 +146,18 @@ async def open_parts(folder: Path, passphrase: bytes, clock: Clock) -> tuple[Par
     return parts, database
 
 
-async def run_node(
-    folder: Path, passphrase: bytes, announce: Callable[[str], None] | None = None
-) -> None:
-    """Serve until SIGTERM or SIGINT; `announce` is told the address once it answers. Raises ExchangeError or KeyFault when it cannot begin."""
+async def run_node(folder: Path, passphrase: bytes, announce: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; `announce` is told the address once it answers.
+
+    Raises ExchangeError or KeyFault when it cannot begin, Conflict when another process runs on the folder.
+    """
     no_core_dumps()
     configure_logging(load_config(folder).log_level)
     with sole_owner(folder):
-        await _run(folder, passphrase)
+        await _run(folder, passphrase, announce)
 
 
-async def _run(folder: Path, passphrase: bytes) -> None:
+async def _run(folder: Path, passphrase: bytes, announce: Callable[[str], None] | None) -> None:
     log = get_logger("node")
     parts, database = await open_parts(folder, passphrase, SystemClock())
     stop = asyncio.Event()

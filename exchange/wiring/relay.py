@@ -10,6 +10,7 @@ run.json              {"pid", "url"} while it runs
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,7 +33,7 @@ from schemas.canon import encode
 from schemas.charter import Relay
 from schemas.files import RELAY_IDENTITY, encode_file
 from schemas.ids import SECRETARIAT, Digest
-from schemas.statement import DIRECTORY_ENTRY, DirectoryEntry
+from schemas.statement import DIRECTORY_ENTRY, DirectoryEntry, read_entry
 
 KEYS: Final = "keys"
 IDENTITY: Final = "relay-identity.cbm"
@@ -73,37 +74,41 @@ def install_charter(folder: Path, entry: DirectoryEntry, identity: Relay) -> Dig
     if all(key_id(relay.keys) != key_id(identity.keys) for relay in charter.relays):
         raise Invalid("relay-not-in-charter", f"the charter names another relay: draft it with this one's {IDENTITY}")
     with sole_owner(folder):
-        asyncio.run(_begin_directory(folder, encode(DIRECTORY_ENTRY, entry)))
+        asyncio.run(_begin_directory(folder, encode(DIRECTORY_ENTRY, entry), digest))
     if settings.charter_digest is None:
         path = folder / FILE
         write_durably(path, f'charter_digest = "{digest.hex()}"\n{path.read_text("utf-8")}'.encode())
     return digest
 
 
-async def _begin_directory(folder: Path, raw: bytes) -> None:
+async def _begin_directory(folder: Path, raw: bytes, digest: Digest) -> None:
     store = SqliteRelayStore.open(folder)
     try:
         standing = await store.entries(0, 1)
         if not standing:
             await store.append(raw, 0)
-        elif standing != (raw,):
+        # The same charter may come with other signatures: the first ones stand.
+        elif charter_digest(read_entry(standing[0]).body) != digest:
             raise Conflict("charter-pinned", "the directory begins with another charter: use another folder")
     finally:
         await store.close()
 
 
-async def run_relay(
-    folder: Path, passphrase: bytes, announce: Callable[[str], None] | None = None
-) -> None:
-    """Serve until SIGTERM or SIGINT; `announce` is told the address once it answers. Raises ExchangeError or KeystoreFault when it cannot begin."""
+async def run_relay(folder: Path, passphrase: bytes, announce: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; `announce` is told the address once it answers.
+
+    Raises ExchangeError or KeystoreFault when it cannot begin, Conflict when another process runs on the folder.
+    """
     no_core_dumps()
     settings = load_settings(folder)
     configure_logging(settings.log_level)
     with sole_owner(folder):
-        await _run(folder, settings, passphrase)
+        await _run(folder, settings, passphrase, announce)
 
 
-async def _run(folder: Path, settings: RelaySettings, passphrase: bytes) -> None:
+async def _run(
+    folder: Path, settings: RelaySettings, passphrase: bytes, announce: Callable[[str], None] | None
+) -> None:
     log = get_logger("relay")
     tls = tls_context(settings, folder)
     key = identity_of(Keystore.open(folder / KEYS, passphrase).get(_KEY_NAME))

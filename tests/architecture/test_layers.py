@@ -100,7 +100,7 @@ RULES = (
         "cores use no engine, no shell and no command",
         who=CORES,
         forbidden=("exchange",),
-        allowed=(*CORES, "exchange.errors"),
+        allowed=(*CORES, "exchange.errors", "exchange.relay.limits"),
         example=("exchange.consent.authorise", "exchange.storage.port"),
     ),
     Rule(
@@ -111,10 +111,10 @@ RULES = (
         example=("exchange.relay.app", "keys.sealing"),
     ),
     Rule(
-        "engines hold bytes: no keys, no rules",
+        "engines hold bytes: no keys, no shells",
         who=("exchange.storage", "exchange.convert"),
         forbidden=("keys", "exchange"),
-        allowed=("exchange.storage", "exchange.convert", "exchange.errors"),
+        allowed=("exchange.storage", "exchange.convert", "exchange.errors", "exchange.delivery.*"),
         example=("exchange.storage.sqlite", "exchange.relay.core"),
     ),
     Rule(

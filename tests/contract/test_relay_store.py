@@ -166,7 +166,7 @@ async def test_what_the_judge_refuses_leaves_nothing(bench: Bench, size: int) ->
 
 
 async def test_the_judge_sees_time_and_uses_of_the_acceptance_before(bench: Bench) -> None:
-    use = GrantUse(GrantId(b"g" * 16), MNG, ProvisionId(b"p" * 16))
+    use = GrantUse(KAZ, GrantId(b"g" * 16), MNG, ProvisionId(b"p" * 16))
     seen: list[Facts] = []
 
     async def take(number: int, time: int) -> None:
@@ -176,15 +176,15 @@ async def test_the_judge_sees_time_and_uses_of_the_acceptance_before(bench: Benc
 
         staged = bench.store.stage(1)
         await staged.write(b"b")
-        await bench.store.accept(replace(arrival(number), grants=(use.grant,)), staged, judge)
+        await bench.store.accept(replace(arrival(number), grants=((KAZ, use.grant),)), staged, judge)
 
     await take(1, NOW + 5)
     await bench.reopen()
     await take(2, NOW)
     await take(3, NOW)
     assert seen == [Facts(0, frozenset()), Facts(NOW + 5, frozenset({use})), Facts(NOW + 5, frozenset({use}))]
-    assert await bench.store.uses([use.grant]) == {use}
-    assert await bench.store.uses([GrantId(b"h" * 16)]) == frozenset()
+    assert await bench.store.uses([(KAZ, use.grant)]) == {use}
+    assert await bench.store.uses([(KAZ, GrantId(b"h" * 16)), (UZB, use.grant)]) == frozenset()
 
 
 async def test_a_mailbox_is_ordered_by_precedence_then_by_acceptance(bench: Bench) -> None:

@@ -129,10 +129,10 @@ def timed(vector: Document) -> str:
 
 
 def authorised(vector: Document) -> list[str]:
-    uses: dict[GrantId, frozenset[Use]] = {}
-    for number, grant in enumerate(vector["used_by_others"]):
-        use = Use(GrantId(bytes.fromhex(grant)), MemberId("XAA"), ProvisionId(bytes([number]) * 16))
-        uses[use.grant] = uses.get(use.grant, frozenset()) | {use}
+    uses = frozenset(
+        Use(MemberId("KAZ"), GrantId(bytes.fromhex(grant)), MemberId("XAA"), ProvisionId(bytes([number]) * 16))
+        for number, grant in enumerate(vector["used_by_others"])
+    )
     decision = authorise(header(vector), directory(), Ledger(uses=uses), vector["now"])
     return sorted({refusal.rule.value for refusal in decision.refusals})
 

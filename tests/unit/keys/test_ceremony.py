@@ -157,8 +157,14 @@ def test_a_quorum_that_no_vote_or_a_minority_reaches_is_refused(quorums: tuple[i
 
 def test_a_member_named_twice_is_refused() -> None:
     with pytest.raises(DecodeError) as caught:
-        drafted(members=(*(party(code) for code in CODES), party("KAZ")))
+        drafted(members=(*(party(code) for code in CODES), replace(party("KAZ"), root=ROOTS["XAA"].public)))
     assert caught.value.reason is Reason.BAD_ORDER
+
+
+def test_two_members_with_one_root_key_are_refused() -> None:
+    with pytest.raises(DecodeError) as caught:
+        drafted(members=(*(party(code) for code in CODES), replace(party("KAZ"), code=MemberId("ZZZ"))))
+    assert (caught.value.reason, caught.value.where) == (Reason.CONTRADICTION, "Charter.members")
 
 
 def test_a_witness_quorum_of_all_is_warned_of() -> None:

@@ -18,9 +18,9 @@ CREATE TABLE tokens (
 
 CREATE TABLE messages (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, -- the cursor of listings
-    id BLOB NOT NULL UNIQUE,               -- the Provision's id; for a forward an id of its own
+    id BLOB NOT NULL UNIQUE,               -- from the Provision's digest; for a forward an id of its own
     box TEXT NOT NULL CHECK (box IN ('outbox', 'inbox')),
-    provision BLOB NOT NULL,
+    provision BLOB NOT NULL,               -- digest of the Provision
     state TEXT NOT NULL,
     ministry TEXT,                         -- whose token sent it
     measure TEXT NOT NULL,
@@ -122,7 +122,7 @@ CREATE TABLE streams_in (
     stream BLOB NOT NULL,
     floor INTEGER NOT NULL,                -- every number up to this is settled
     top INTEGER NOT NULL,                  -- the highest number known to be used
-    gap_since INTEGER,                     -- since when a number at or below top is missing
+    gaps TEXT NOT NULL,                    -- JSON: pairs (last, since) of what is missing, see delivery.streams
     PRIMARY KEY (sender, stream)
 ) STRICT, WITHOUT ROWID;
 

@@ -54,8 +54,9 @@ CREATE INDEX notices_by_sender ON notices (sender, position);
 
 -- One use of a Grant is one (Grant, recipient, Provision), however often it is retried.
 CREATE TABLE uses (
+    provider  TEXT NOT NULL,                 -- whose Grant: two providers may choose the same id
     consent   BLOB NOT NULL,                 -- the Grant's id
     recipient TEXT NOT NULL,
     provision BLOB NOT NULL,
-    PRIMARY KEY (consent, recipient, provision)
+    PRIMARY KEY (provider, consent, recipient, provision)
 ) STRICT, WITHOUT ROWID;

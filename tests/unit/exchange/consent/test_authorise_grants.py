@@ -14,6 +14,8 @@ from schemas.terms import Onward, Purpose
 from tests.support.judge import decide, grounds, rules
 from tests.support.world import NOW, Sealed, World
 
+KAZ = MemberId("KAZ")
+
 TAG = ClassTag(b"t" * 16)
 
 
@@ -56,7 +58,7 @@ def test_a_grant_lets_its_holder_pass_on_to_the_named_state(world: World, onward
     grant = subject.grant()
     sealed = subject.forward(grant)
     assert grounds(world, sealed) == {"UZB": Ground.GRANT}
-    assert decide(world, sealed).uses == (Use(grant.grant.id, MemberId("UZB"), subject.provision.provision.id),)
+    assert decide(world, sealed).uses == (Use(KAZ, grant.grant.id, MemberId("UZB"), subject.provision.provision.id),)
 
 
 REFUSED: dict[str, dict[str, Any]] = {
@@ -141,14 +143,14 @@ def test_a_holder_outside_the_audience_is_named_by_its_grant(single: Case) -> No
 
 def test_a_withdrawn_grant_is_no_consent(single: Case) -> None:
     grant = single.grant()
-    ledger = Ledger(withdrawn=frozenset({grant.grant.id}))
+    ledger = Ledger(withdrawn=frozenset({(KAZ, grant.grant.id)}))
     assert rules(single.world, single.forward(grant), ledger) == {Rule.NO_CONSENT}
     other = single.grant()
     assert rules(single.world, single.forward(grant, other), ledger) == set()
 
 
 def test_withdrawing_the_provision_ends_its_grants(single: Case) -> None:
-    ledger = Ledger(withdrawn=frozenset({single.provision.provision.id}))
+    ledger = Ledger(withdrawn=frozenset({(KAZ, single.provision.provision.id)}))
     assert rules(single.world, single.forward(single.grant()), ledger) == {Rule.WITHDRAWN}
 
 
@@ -184,19 +186,19 @@ def test_a_joint_holder_is_named_by_every_provider(world: World) -> None:
     assert rules(world, joint.forward(*both, sender="UZB", to="MNG")) == set()
 
 
-def used(grant: SignedGrant, *uses: Use) -> Ledger:
-    return Ledger(uses={grant.grant.id: frozenset(uses)})
+def used(*uses: Use) -> Ledger:
+    return Ledger(uses=frozenset(uses))
 
 
 def test_a_spent_grant_is_no_consent_and_a_retry_is_no_use(single: Case) -> None:
     grant = single.grant(uses=1)
     sealed = single.forward(grant)
     (use,) = decide(single.world, sealed).uses
-    assert rules(single.world, sealed, used(grant, use)) == set()
-    elsewhere = Use(grant.grant.id, MemberId("XAA"), single.provision.provision.id)
-    assert rules(single.world, sealed, used(grant, elsewhere)) == {Rule.NO_CONSENT}
-    earlier = Use(grant.grant.id, MemberId("UZB"), ProvisionId(bytes(16)))
-    assert rules(single.world, sealed, used(grant, earlier)) == {Rule.NO_CONSENT}
+    assert rules(single.world, sealed, used(use)) == set()
+    elsewhere = Use(KAZ, grant.grant.id, MemberId("XAA"), single.provision.provision.id)
+    assert rules(single.world, sealed, used(elsewhere)) == {Rule.NO_CONSENT}
+    earlier = Use(KAZ, grant.grant.id, MemberId("UZB"), ProvisionId(bytes(16)))
+    assert rules(single.world, sealed, used(earlier)) == {Rule.NO_CONSENT}
 
 
 @pytest.mark.parametrize(("uses", "expected"), [(1, {Rule.NO_CONSENT}), (2, set()), (None, set())])
@@ -211,16 +213,18 @@ def test_recipients_of_one_envelope_share_the_uses(world: World, uses: int | Non
 
 def test_a_second_grant_serves_when_the_first_is_spent(single: Case) -> None:
     grants = sorted((single.grant(uses=1), single.grant(uses=1)), key=lambda g: g.grant.id)
-    spent = Use(grants[0].grant.id, MemberId("XAA"), single.provision.provision.id)
-    decision = decide(single.world, single.forward(*grants), used(grants[0], spent))
+    spent = Use(KAZ, grants[0].grant.id, MemberId("XAA"), single.provision.provision.id)
+    decision = decide(single.world, single.forward(*grants), used(spent))
     assert [use.grant for use in decision.uses] == [grants[1].grant.id]
 
 
 def test_uses_of_another_grant_do_not_count(single: Case) -> None:
     grant = single.grant(uses=1)
-    other = GrantId(bytes(16))
-    foreign = Use(other, MemberId("UZB"), single.provision.provision.id)
-    assert rules(single.world, single.forward(grant), Ledger(uses={other: frozenset({foreign})})) == set()
+    provision = single.provision.provision.id
+    foreign = Use(KAZ, GrantId(bytes(16)), MemberId("XAA"), provision)
+    # Another provider may choose the same id for a Grant of its own: using that up takes nothing from this one.
+    namesake = Use(MemberId("XAA"), grant.grant.id, MemberId("XAA"), provision)
+    assert rules(single.world, single.forward(grant), used(foreign, namesake)) == set()
 
 
 def test_a_grant_is_not_used_up_by_recipients_that_need_none(world: World) -> None:

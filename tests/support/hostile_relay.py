@@ -1,0 +1,161 @@
+"""A relay that serves from memory and does what it is told: drop, reorder, replay, withhold, alter, collude.
+
+It has the relay's real key, so its receipts verify. `line(member)` is what a node talks to in place of the real client.
+
+    relay = HostileRelay(world)
+    async with node(folder, world, "MNG", relay) as mng:
+        relay.accept(sealed)            # collude: sign a receipt for anything, judge nothing
+        await mng.pull()
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from exchange.node.transport import RelayClient, RelayRefused, RelayUnreachable
+from keys.digests import header_digest
+from schemas.canon import decode, encode
+from schemas.envelope import decode_header
+from schemas.ids import Digest
+from schemas.receipt import (
+    SIGNED_ACKNOWLEDGEMENT,
+    SIGNED_RECEIPT,
+    Acknowledgement,
+    SignedAcknowledgement,
+    SignedReceipt,
+)
+from schemas.relayapi import INLINE_BODY, Acks, Deliver, Mailbox, Seen, SeenItem
+from tests.support.world import Sealed, World
+
+Answer = Callable[[Sealed], SignedReceipt]
+
+
+@dataclass
+class HostileRelay:
+    """Everything that this relay holds; a test changes it at will.
+
+    Attributes:
+        entries: directory entries that it serves.
+        waiting: per member, what a pull gives, in this order; it stays there until a test takes it out.
+        bodies: large ciphertexts by envelope id.
+        notices: per member, acknowledgements that it passes on.
+        posted: what honest nodes handed in, in order.
+        acknowledged: what nodes answered.
+        seen: which notices nodes say they have.
+        answer: how it answers an envelope; None: with a true receipt, and then it delivers it.
+        down: it cannot be reached.
+        refuse: the problem's code with which it refuses every envelope.
+    """
+
+    world: World
+    entries: list[bytes] = field(default_factory=list)
+    waiting: dict[str, list[Deliver]] = field(default_factory=dict)
+    bodies: dict[bytes, bytes] = field(default_factory=dict)
+    notices: dict[str, list[bytes]] = field(default_factory=dict)
+    posted: list[Sealed] = field(default_factory=list)
+    acknowledged: list[bytes] = field(default_factory=list)
+    seen: list[SeenItem] = field(default_factory=list)
+    answer: Answer | None = None
+    down: bool = False
+    refuse: str | None = None
+
+    def __post_init__(self) -> None:
+        """It begins with the true directory."""
+        self.entries = list(self.world.entries)
+
+    def line(self, member: str) -> "Line":
+        """What the node of `member` talks to."""
+        return Line(self, member)
+
+    def accept(self, sealed: Sealed, to: tuple[str, ...] | None = None, **receipt: object) -> Deliver:
+        """Sign a receipt for an envelope without judging it, and put it into mailboxes; `receipt` replaces its fields."""
+        return self.put(sealed, self.world.receipt(sealed, **receipt), to)
+
+    def put(self, sealed: Sealed, receipt: SignedReceipt, to: tuple[str, ...] | None = None) -> Deliver:
+        """Put an envelope with any receipt into mailboxes, by default those of its recipients."""
+        inline = sealed.body if len(sealed.body) <= INLINE_BODY else None
+        if inline is None:
+            self.bodies[sealed.header.core.id] = sealed.body
+        frame = Deliver(sealed.header_bytes, encode(SIGNED_RECEIPT, receipt), inline)
+        for member in to if to is not None else sealed.header.recipients:
+            self.waiting.setdefault(member, []).append(frame)
+        return frame
+
+    def answers(self) -> list[Acknowledgement]:
+        """What nodes answered, decoded."""
+        return [decode(SIGNED_ACKNOWLEDGEMENT, raw, 2048).acknowledgement for raw in self.acknowledged]
+
+    def notify(self, member: str, ack: SignedAcknowledgement) -> None:
+        """Pass an acknowledgement on to a sender."""
+        self.notices.setdefault(member, []).append(encode(SIGNED_ACKNOWLEDGEMENT, ack))
+
+    def pass_on_answers(self) -> None:
+        """Pass every answer on to the sender that it names, as an honest relay does."""
+        for raw, ack in zip(self.acknowledged, self.answers(), strict=True):
+            self.notices.setdefault(ack.sender, []).append(raw)
+
+
+class Line(RelayClient):
+    """The relay's HTTP API as one node calls it, without a network."""
+
+    def __init__(self, relay: HostileRelay, member: str) -> None:
+        self.relay = relay
+        self.member = member
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    async def post_envelope(self, header: bytes, body: Iterator[bytes]) -> SignedReceipt:
+        """Take what an honest node sends."""
+        relay = self._reached()
+        sealed = Sealed(header, b"".join(body), b"", b"", b"", {})
+        relay.posted.append(sealed)
+        if relay.refuse is not None:
+            raise RelayRefused(relay.refuse, "this relay does not like it")
+        if relay.answer is not None:
+            return relay.answer(sealed)
+        receipt = relay.world.receipt(sealed)
+        relay.put(sealed, receipt)
+        return receipt
+
+    async def directory(self, start: int) -> tuple[bytes, ...]:
+        """Entries from an index."""
+        return tuple(self._reached().entries[start:])
+
+    async def publish(self, entry: bytes) -> None:
+        """Append without looking."""
+        self._reached().entries.append(entry)
+
+    async def mailbox(self) -> Mailbox:
+        """All that waits."""
+        relay = self._reached()
+        return Mailbox(tuple(relay.waiting.get(self.member, ())), tuple(relay.notices.get(self.member, ())))
+
+    async def acknowledge(self, acks: Acks) -> None:
+        """Keep the answers; the mailbox stays as it is, as in a relay that replays."""
+        self._reached().acknowledged.extend(acks.acknowledgements)
+
+    async def seen(self, seen: Seen) -> None:
+        """Keep what was seen."""
+        self._reached().seen.extend(seen.items)
+
+    async def body(self, sender: str, envelope: bytes) -> AsyncIterator[bytes]:
+        """A large ciphertext in uneven pieces."""
+        body = self._reached().bodies[envelope]
+        for start in range(0, len(body), 50_001):
+            yield body[start : start + 50_001]
+
+    async def session(self) -> tuple[aiohttp.ClientWebSocketResponse, Digest | None]:
+        """There is none: nodes pull."""
+        raise RelayUnreachable("relay-unreachable", "this relay has no sessions")
+
+    def _reached(self) -> HostileRelay:
+        if self.relay.down:
+            raise RelayUnreachable("relay-unreachable", "the relay does not answer")
+        return self.relay
+
+
+def posted_digest(sealed: Sealed) -> Digest:
+    """Digest of the header that an honest node sent."""
+    return header_digest(decode_header(sealed.header_bytes))

@@ -70,7 +70,8 @@ def judge(
     try:
         verified = verify_header(header, directory, receipt.time)
     except KeyFault as fault:
-        raise RefusedEnvelope("header-signature", str(fault)) from None
+        # Not its sender's, so nothing may be recorded in its name: the genuine one may still come under the same id.
+        raise PutOff("header-signature", str(fault)) from None
     late = time_fault(verified, directory, receipt.time)
     if late is not None:
         raise RefusedEnvelope(late.rule.value, late.detail)

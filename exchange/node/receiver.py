@@ -25,7 +25,7 @@ from schemas.envelope import Header, decode_header
 from schemas.errors import DecodeError
 from schemas.grant import SIGNED_GRANT
 from schemas.ids import KeyId, MemberId
-from schemas.limits import MAX_SERVICE, MAX_SMALL_OBJECT
+from schemas.limits import DAY, MAX_SERVICE, MAX_SMALL_OBJECT
 from schemas.provision import SIGNED_PROVISION, SignedProvision
 from schemas.receipt import (
     ACKNOWLEDGEMENT,
@@ -101,8 +101,9 @@ class Receiver:
             opened = await asyncio.to_thread(self._open, judged, wrap.key_id, ciphertext)
         except PutOff as fault:
             core = delivered.header.core
-            detail = f"envelope {core.id.hex()} of {core.sender} is put off: {fault.detail}"
-            await self.alarm(f"put-off:{fault.code}:{core.sender}:{core.id.hex()}", fault.code, None, detail)
+            detail = f"envelope {core.id.hex()} in the name of {core.sender} is put off: {fault.detail}"
+            # Once a day for each cause: who sends such may send them without end, under any name and id.
+            await self.alarm(f"put-off:{fault.code}:{now // DAY}", fault.code, None, detail)
             raise
         except RefusedEnvelope as refusal:
             return await self._refuse(delivered, refusal, now)

@@ -42,9 +42,7 @@ def test_a_token_holds_its_secret_and_the_row_does_not() -> None:
         ("defence", ("send",), ("[a-z]",), "bad-measure"),
     ],
 )
-def test_a_token_that_cannot_be(
-    ministry: str, scopes: tuple[str, ...], measures: tuple[str, ...], code: str
-) -> None:
+def test_a_token_that_cannot_be(ministry: str, scopes: tuple[str, ...], measures: tuple[str, ...], code: str) -> None:
     with pytest.raises(Invalid) as caught:
         make_token(ministry, scopes, measures, ENTROPY, NOW)
     assert caught.value.code == code

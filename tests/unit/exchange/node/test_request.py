@@ -38,7 +38,15 @@ def code_of(caught: pytest.ExceptionInfo[ExchangeError]) -> tuple[str, object]:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("30d", 30 * DAY), ("12h", 12 * HOUR), ("15m", 900), ("90s", 90), ("900", 900), (900, 900), ("999999d", 999_999 * DAY)],
+    [
+        ("30d", 30 * DAY),
+        ("12h", 12 * HOUR),
+        ("15m", 900),
+        ("90s", 90),
+        ("900", 900),
+        (900, 900),
+        ("999999d", 999_999 * DAY),
+    ],
 )
 def test_a_span(text: str | int, seconds: int) -> None:
     assert span(text, "expires") == seconds

@@ -1,10 +1,12 @@
 """Settings and set-up of a relay: what cannot be is refused with one line that says why."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from exchange.cli.main import run
 from exchange.errors import Invalid, StoreFault
@@ -17,6 +19,14 @@ from tests.support.realm import charter_entry
 from tests.support.relay import relay, settings_for
 from tests.support.relay_process import passphrase_file
 from tests.support.world import World
+
+
+@pytest.fixture(autouse=True)
+def logging() -> Iterator[None]:
+    """A command that serves sends this process's log to its standard error, which here is one test's."""
+    yield
+    structlog.reset_defaults()
+
 
 PLAIN: dict[str, Any] = {"name": "relay", "plain": True}
 

@@ -165,7 +165,9 @@ async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("damage", [b"this is no database, it only has its name" * 100, b"SQLite format 3\x00" + b"\xff" * 4096])
+@pytest.mark.parametrize(
+    "damage", [b"this is no database, it only has its name" * 100, b"SQLite format 3\x00" + b"\xff" * 4096]
+)
 def test_a_corrupt_file_is_refused_and_left_alone(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "node.db"
     path.write_bytes(damage)

@@ -25,8 +25,10 @@ class Limits(BaseModel):
     """Uploads at once, of everybody."""
     max_member_uploads: Annotated[int, Field(gt=0, le=1024)] = limits.MAX_MEMBER_UPLOADS
     """Uploads of large bodies at once, of one member."""
+    idle_timeout: Annotated[float, Field(gt=0)] = limits.IDLE_TIMEOUT
+    """Seconds that a connection may stay without a complete HTTP request head."""
     header_timeout: Annotated[float, Field(gt=0)] = limits.HEADER_TIMEOUT
-    """Seconds that an envelope's header may take to arrive."""
+    """Seconds that an envelope's header, or a small request, may take to arrive."""
     body_timeout: Annotated[float, Field(gt=0)] = limits.BODY_TIMEOUT
     """Seconds that a body may take to arrive, besides the time for its size."""
     body_rate: Annotated[int, Field(gt=0)] = limits.BODY_RATE

@@ -20,6 +20,10 @@ HEADER_TIMEOUT: Final = 10
 BODY_TIMEOUT: Final = 30
 BODY_RATE: Final = 64 * KIB
 
+# A connection without a complete request line and header fields for this long is closed: nothing is known of it, and
+# a node that is merely idle connects again.
+IDLE_TIMEOUT: Final = 60
+
 # One answer of the directory; a client asks again from where it ended. One entry may be larger and goes alone.
 DIRECTORY_BYTES: Final = 4 * MIB
 # Entries about one member (403 `directory-quota`): a member that publishes without end must not fill the directory

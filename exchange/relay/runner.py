@@ -52,7 +52,13 @@ async def serve(
 
     Raises Invalid when the address cannot be listened on.
     """
-    runner = web.AppRunner(app.web, access_log=None, handle_signals=False, shutdown_timeout=_STOP_TIMEOUT)
+    runner = web.AppRunner(
+        app.web,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=_STOP_TIMEOUT,
+        keepalive_timeout=settings.limits.idle_timeout,
+    )
     await runner.setup()
     site = web.TCPSite(runner, settings.host, settings.port, ssl_context=context)
     try:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -22,7 +22,9 @@ MESSAGES = 300
 BLOWS = 25
 
 
-async def test_three_hundred_messages_under_random_kills_are_each_delivered_exactly_once(tmp_path: Path) -> None:
+async def test_three_hundred_messages_under_random_kills_are_each_delivered_exactly_once(
+    tmp_path: Path, tell: Callable[[str], None]
+) -> None:
     random = Random(SEED)
     items = plan(random, MEMBERS, MESSAGES)
     expected = {member: Counter[str]() for member in MEMBERS}
@@ -52,9 +54,9 @@ async def test_three_hundred_messages_under_random_kills_are_each_delivered_exac
     wanted = sum(len(item.to) for item in items)
     assert acknowledged == delivered == wanted
     assert kills.total() >= 20
-    print(f"\nsent {len(totals.accepted)} messages ({totals.repeated} requests repeated) to {wanted} recipients")
-    print(f"delivered {delivered}, acknowledged {acknowledged}, lost {wanted - delivered}, duplicates 0")
-    print(f"killed {kills.total()}: {dict(sorted(kills.items()))}")
+    tell(f"sent {len(totals.accepted)} messages ({totals.repeated} requests repeated) to {wanted} recipients")
+    tell(f"delivered {delivered}, acknowledged {acknowledged}, lost {wanted - delivered}, duplicates 0")
+    tell(f"killed {kills.total()}: {dict(sorted(kills.items()))}")
 
 
 async def _exchange(

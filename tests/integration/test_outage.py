@@ -1,16 +1,26 @@
 """The relay is away, or is not the relay; a node is started wrongly: nothing is lost, and one line says what is wrong."""
 
 import asyncio
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import trustme
+
 from exchange.client import Message, NodeClient
 from exchange.demo.processes import Processes
-from exchange.demo.site import PASSPHRASE, Site, build_site
-from exchange.process import sole_owner
-from exchange.storage.node_values import Message as StoredMessage
-from exchange.storage.relay_sqlite import read_holdings
+from exchange.demo.site import EDITION, PASSPHRASE, Site
+from exchange.process import sole_owner, write_durably
+from exchange.relay.config import load_settings
+from exchange.wiring.relay import create_relay, install_charter
+from keys.ceremony import assemble_charter, draft_charter, sign_charter
+from keys.identity import SigningIdentity
+from keys.primitives import random_bytes
+from schemas.charter import Chairmanship, Member, Name, Role
+from schemas.ids import MemberId
+from schemas.limits import DAY
 from tests.support.accounts import account
 from tests.support.cbm import answer, cbm, line
 from tests.support.running import MEASURE, budget, client, in_state, running, until
@@ -102,21 +112,86 @@ async def test_a_second_process_on_a_folder_is_refused_and_the_first_goes_on(tmp
         await processes.start("KAZ")
 
 
-async def test_a_relay_with_another_certificate_or_another_key_gets_nothing(tmp_path: Path) -> None:
+async def test_a_relay_with_another_certificate_gets_nothing_and_is_named(tmp_path: Path) -> None:
     async with running(tmp_path / "site", MEMBERS) as processes:
         site = processes.site
         processes.stop("relay")
-        false = await asyncio.to_thread(_false_relay, tmp_path / "false", site)
+        other = trustme.CA().issue_cert("127.0.0.1")
+        certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+        other.cert_chain_pems[0].write_to_path(certificate)
+        other.private_key_pem.write_to_path(key)
+        false = await asyncio.to_thread(_false_relay, tmp_path / "false", site, certificate, key)
         async with client(processes, "KAZ") as kaz:
-            for same_certificate, why in ((False, "a certificate that the charter does not name"), (True, "relay")):
-                if same_certificate:
-                    _give_certificate(false, site)
-                with Processes(false) as impostor:
-                    await impostor.start("relay")
-                    ident = await send(kaz, "not for the false relay")
-                    told = await _refused(site, why)
-                    assert told["relay"]["session"] is False
-                assert read_holdings(false.relay).accepted == 0
-                await processes.start("relay")
-                await in_state(kaz, ident, "delivered")
-                processes.stop("relay")
+            with Processes(false) as impostor:
+                await impostor.start("relay")
+                ident = await send(kaz, "not for the false relay")
+                message = await _tried(kaz, ident)
+                assert message.summary.state == "sealed"
+                await _told(site, "a certificate that the charter does not name")
+                assert (
+                    "a certificate that the charter does not name" in (await _tried(kaz, ident)).envelopes[0]["fault"]
+                )
+            await processes.start("relay")
+            await in_state(kaz, ident, "delivered")
+
+
+async def test_a_relay_with_the_right_certificate_and_another_key_gets_no_session(tmp_path: Path) -> None:
+    async with running(tmp_path / "site", MEMBERS) as processes:
+        site = processes.site
+        processes.stop("relay")
+        certificate, key = site.folder / "relay-cert.pem", site.folder / "relay-key.pem"
+        false = await asyncio.to_thread(_false_relay, tmp_path / "false", site, certificate, key)
+        with Processes(false) as impostor:
+            await impostor.start("relay")
+            await _told(site, "is not in the charter")
+        await processes.start("relay")
+        async with client(processes, "KAZ") as kaz:
+            await in_state(kaz, await send(kaz, "for the true relay"), "delivered")
+
+
+async def _tried(node: NodeClient, ident: str) -> Message:
+    """The message after at least one try to send it."""
+
+    async def ask() -> Message | None:
+        message = await node.message(ident)
+        return message if message.envelopes and message.envelopes[0]["attempts"] else None
+
+    return await until(ask, "the node has tried to send")
+
+
+async def _told(site: Site, why: str) -> None:
+    """Wait until the node's status gives this reason for having no session."""
+
+    async def ask() -> bool | None:
+        relay = (await status(site, "KAZ"))["relay"]
+        return (relay["session"] is False and why in relay.get("why", "")) or None
+
+    await until(ask, f"the node says {why}")
+
+
+async def _heads(site: Site) -> None:
+    """Wait until the recipient has a head of the sender's stream."""
+    path = site.node("MNG") / "node.db"
+
+    async def ask() -> bool | None:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            return connection.execute("SELECT 1 FROM received WHERE outcome = 'head'").fetchone() and True
+
+    await until(ask, "a head has arrived")
+
+
+def _false_relay(folder: Path, site: Site, certificate: Path, key: Path) -> Site:
+    """A relay on the same port with an identity and a charter of its own."""
+    port = load_settings(site.relay).port
+    values = {"name": "false", "host": "127.0.0.1", "port": port, "tls_cert": str(certificate), "tls_key": str(key)}
+    relay = create_relay(folder / "relay", values, PASSPHRASE)
+    roots = {code: SigningIdentity.from_entropy(MemberId(code), random_bytes(64)) for code in site.members}
+    rows = [Member(MemberId(code), Role.MEMBER, (Name("en", code),), root.public) for code, root in roots.items()]
+    now = int(time.time())
+    chair = Chairmanship(MemberId(site.members[0]), now, now + 730 * DAY)
+    draft = draft_charter(rows, chair, [relay], [EDITION], (None, None), now)
+    charter = assemble_charter(draft, [sign_charter(root, draft) for root in roots.values()])
+    install_charter(folder / "relay", charter, relay)
+    false = Site(folder, ())
+    write_durably(false.passphrase_file, PASSPHRASE, 0o600)
+    return false

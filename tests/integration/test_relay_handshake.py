@@ -3,11 +3,13 @@
 import hashlib
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 import trustme
 
+from exchange.relay.limits import MAX_HANDSHAKES
 from keys.digests import sha256
 from keys.identity import SigningIdentity
 from schemas.canon import encode
@@ -139,3 +141,21 @@ async def test_the_relay_signs_the_node_s_own_statement(server: Server) -> None:
         got = await session.receive(Welcome)
         assert got.signature == server.world.relay.sign_bytes(Context.SESSION_RELAY, proof.statement)
         assert got == welcome
+
+
+async def test_one_that_never_proves_anything_is_let_go(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exchange.relay.session.PROOF_TIMEOUT", 0.2)
+    async with server.connection() as session:
+        await session.receive(Challenge)
+        assert (await session.closed()).startswith("session-proof")
+
+
+async def test_sessions_that_prove_nothing_are_bounded(server: Server) -> None:
+    async with AsyncExitStack() as open_ones:
+        for _ in range(MAX_HANDSHAKES):
+            session = await open_ones.enter_async_context(server.connection())
+            await session.receive(Challenge)
+        answer = await server.request("GET", "/v1/session")
+        assert (answer.status, answer.code) == (503, "sessions-busy")
+    async with server.session("MNG"):
+        pass

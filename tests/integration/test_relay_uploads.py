@@ -137,3 +137,23 @@ async def test_one_member_cannot_take_every_place(tmp_path: Path, world: World) 
         go_on.set()
         assert (await uploading).status == 202
         await server.submit(second)
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /v1/envelopes HTTP/1.1\r\nHos"])
+async def test_a_connection_that_never_asks_is_closed(tmp_path: Path, world: World, sent: bytes) -> None:
+    async with relay(tmp_path, world, limits={"idle_timeout": 0.3}) as server:
+        host, _, port = server.url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(sent)
+        async with asyncio.timeout(20):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_refusal_reaches_a_sender_that_has_much_more_to_send(server: Server) -> None:
+    original = server.world.envelope(["MNG"])
+    forward = server.world.forward(original, "MNG", ["UZB"], body=b"c" * 8_000_000)
+    for _ in range(3):
+        answer = await server.post(forward)
+        assert (answer.status, answer.code) == (403, "no-consent")
+    assert server.holds_nothing()

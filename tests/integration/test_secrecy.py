@@ -3,11 +3,15 @@
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from exchange.client import NodeClient
 from exchange.demo.processes import Processes
+from exchange.demo.site import PASSPHRASE
 from exchange.storage.relay_sqlite import read_holdings
+from keys.ceremony import identity_of
+from keys.keystore import Keystore
 from tests.support.memory import dump, found, found_in, stopped
 from tests.support.running import MEASURE, PATIENCE, budget, client, in_state, running
 from tests.support.secrets import content_keys, node_secrets, relay_headers
@@ -36,7 +40,9 @@ class Confidential:
         return (await node.send(RECIPIENTS, MEASURE, budget(self.title), attachments=[self.path])).id
 
 
-async def test_the_relay_never_has_a_plaintext_or_a_content_key_where_the_sending_node_has_both(tmp_path: Path) -> None:
+async def test_the_relay_never_has_a_plaintext_or_a_content_key_where_the_sending_node_has_both(
+    tmp_path: Path, tell: Callable[[str], None]
+) -> None:
     async with running(tmp_path / "site", MEMBERS) as processes:
         site = processes.site
         for member in RECIPIENTS:
@@ -57,13 +63,12 @@ async def test_the_relay_never_has_a_plaintext_or_a_content_key_where_the_sendin
         ids = {ident: bytes.fromhex(ident) for ident in headers}
         assert set().union(*found_in(site.relay, ids).values()) == set(headers)
         size = dump(processes.pid("relay"), tmp_path / "relay.dump")
-        assert found(tmp_path / "relay.dump", {"address": processes.url("relay").encode()})
+        own = identity_of(Keystore.open(site.relay / "keys", PASSPHRASE).get("relay-signing")).ed25519_seed
+        assert found(tmp_path / "relay.dump", {"own seed": own}) == {"own seed"}
         assert found(tmp_path / "relay.dump", wanted) == set()
         assert found_in(site.relay, wanted) == {}
         assert found_in(site.folder, wanted, excepted=".token") == {"passphrase": {"passphrase"}}
-    print(
-        f"\nlooked for {len(wanted)} secrets in {size // MIB} MiB of the relay's memory, its files and all logs: none"
-    )
+    tell(f"looked for {len(wanted)} secrets in {size // MIB} MiB of the relay's memory, its files and all logs: none")
 
 
 async def _sealing_node_holds_both(processes: Processes, node: NodeClient, folder: Path) -> dict[str, bytes]:
@@ -95,7 +100,9 @@ def _catch(pid: int, spool: Path, image: Path) -> str:
     raise AssertionError("no ciphertext appeared in the spool")
 
 
-async def test_nothing_of_a_node_at_rest_is_readable_neither_sent_nor_received(tmp_path: Path) -> None:
+async def test_nothing_of_a_node_at_rest_is_readable_neither_sent_nor_received(
+    tmp_path: Path, tell: Callable[[str], None]
+) -> None:
     async with running(tmp_path / "site", MEMBERS) as processes:
         site = processes.site
         processes.stop("UZB")
@@ -120,7 +127,7 @@ async def test_nothing_of_a_node_at_rest_is_readable_neither_sent_nor_received(t
         for name in ("relay", *MEMBERS):
             processes.stop(name)
         assert found_in(site.folder, wanted, excepted=".token") == {"passphrase": {"passphrase"}}
-        print(f"\nlooked for {len(wanted)} secrets in the files of {len(MEMBERS)} nodes, running and stopped: none")
+        tell(f"looked for {len(wanted)} secrets in the files of {len(MEMBERS)} nodes, running and stopped: none")
 
 
 async def _is_readable_by_the_ministry(processes: Processes, message: Confidential) -> None:

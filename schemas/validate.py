@@ -61,7 +61,7 @@ def load_json(data: bytes) -> object:
 
 
 def validate_record(record: object) -> ValidationReport:
-    """Validate one record, as `load_json` or a program made it.
+    """Validate one record, as `load_json` or a program made it; nested no deeper than `load_json` lets pass.
 
     Raises:
         RecordError: with every fault that one pass finds. If the schema is broken, the checks in code do not run.

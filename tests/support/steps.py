@@ -24,7 +24,11 @@ BODIES = Bodies(
 
 
 def step(
-    name: str, when: int | None, by: str | tuple[str, ...], record_id: str = "", **more: Any  # noqa: ANN401 - a body
+    name: str,
+    when: int | None,
+    by: str | tuple[str, ...],
+    record_id: str = "",
+    **more: Any,  # noqa: ANN401 - a body
 ) -> RecordFact:
     """The record of step `name`, `when` seconds after the start; `more` are members of its body."""
     record_type, body = _content(name)
@@ -70,12 +74,12 @@ def modality_b() -> list[RecordFact]:
 
 
 def _content(name: str) -> tuple[str, dict[str, Any]]:
-    area = {"priority_area": "tourism"}
+    area: dict[str, Any] = {"priority_area": "tourism"}
     if name in DECISIONS:
         kind, who = DECISIONS[name]
         return "modality-decision", {**area, "decision_kind": kind, "by": who, "outcome": "agreed", "subject_ref": "x"}
     papers = {"designation_ref": "A3", **area}
-    return {
+    contents: dict[str, tuple[str, dict[str, Any]]] = {
         "A1": ("expression-of-interest", {**area, "modality": "A", "intent": "implement"}),
         "A4": ("concept-paper", {**papers, "document_status": "draft"}),
         "A5": ("concept-paper", {**papers, "document_status": "circulated"}),
@@ -84,4 +88,5 @@ def _content(name: str) -> tuple[str, dict[str, Any]]:
         "B3": ("expert-nomination", area),
         "B4": ("visit-event-invitation", {**area, "invitation_kind": "specialized-meeting"}),
         "B6": ("working-paper", {**area, "tasking_ref": "B5", "authors": []}),
-    }[name]
+    }
+    return contents[name]

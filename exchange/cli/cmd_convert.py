@@ -114,7 +114,7 @@ def milex_export(
 
 @convert_app.command("stix-import")
 def stix_import(file: InFile, template: Template, out: OutFile = None, as_json: JsonFlag = False) -> None:
-    """Make an ict-incident record of a STIX 2.1 bundle, marked at least as strictly as the bundle."""
+    """Make an ict-incident record of a STIX 2.1 bundle, marked as the strictest part of the bundle."""
     from exchange.convert import stix
     from exchange.convert.limits import MAX_STIX_BYTES
 

@@ -1,10 +1,11 @@
 """Exercises, visits and invitations as iCalendar (RFC 5545): one event for each thread of records.
 
 A record and its updates are one event: its UID is the id of the first, SEQUENCE counts the revisions, a cancelled
-thread has STATUS CANCELLED. Times are in UTC; DTSTAMP is the newest record's own time, so that no clock is needed.
+thread has STATUS CANCELLED. Nobody revises or cancels what others announced (provision 1.7). Times are in UTC; DTSTAMP
+is the newest record's own time, so that no clock is needed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -34,7 +35,9 @@ class _Occasion:
 
 
 def records_to_ical(records: Sequence[Json]) -> bytes:
-    """A calendar of the events that valid records announce; replies and acknowledgements are passed over.
+    """A calendar of the events that valid records announce.
+
+    Replies, acknowledgements, and what acts on a record of other originators are passed over.
 
     Raises:
         ConversionError: no record announces an event, one cancels what is not among them, or there are too many.
@@ -57,13 +60,30 @@ def _threads(records: Iterable[Json]) -> dict[str, list[Json]]:
     known = {record["record_id"]: record for record in records}
     threads: dict[str, list[Json]] = {}
     for record in sorted(known.values(), key=lambda one: _moment(one["issued_at"])):
-        root, seen = record["record_id"], set()
-        while root in known and root not in seen and known[root]["action"] != "new":
-            seen.add(root)
-            references = known[root]["references"]
-            root = next((name for name in references if name in known), references[0])
-        threads.setdefault(root, []).append(record)
+        root = _root(record, known)
+        if root is not None:
+            threads.setdefault(root, []).append(record)
     return threads
+
+
+def _root(record: Json, known: Mapping[str, Json]) -> str | None:
+    """The id of the first of a record's thread; None if on the way there somebody acts on another's record."""
+    seen = set()
+    while record["action"] != "new" and record["record_id"] not in seen:
+        seen.add(record["record_id"])
+        target = next((known[name] for name in record["references"] if name in known), None)
+        if target is None:
+            return str(record["references"][0])
+        if not _may_act(record, target):
+            return None
+        record = target
+    return str(record["record_id"])
+
+
+def _may_act(record: Json, target: Json) -> bool:
+    """All originators together change or cancel a joint text; each of them can withdraw it."""
+    by, owners = {*record["originators"]}, {*target["originators"]}
+    return by <= owners if record["action"] == "withdraw" else by == owners
 
 
 def _event(root: str, thread: list[Json]) -> Event:

@@ -1,7 +1,8 @@
 """STIX 2.1 bundles to `ict-incident` records and back out.
 
-The bundle goes into the record as it is. What an exchange adds is a judgement of its form and of its markings: the
-record is marked as the strictest part of the bundle is, and a marking whose level is unknown is refused.
+The bundle goes into the record as it is. What an exchange adds is a judgement of its form and of its markings: a
+marking whose level is unknown is refused, and the record is marked as the strictest part of the bundle is, which the
+rules of the record type demand.
 """
 
 import json
@@ -16,14 +17,13 @@ from exchange.convert.stix_model import IDENTIFIER, object_faults
 from exchange.convert.texts import title_text
 from schemas.record_errors import Fault, RecordError, shorten
 from schemas.record_limits import MAX_FAULTS
+from schemas.registry import default_tlp
 from schemas.stix_markings import markings
-from schemas.terms import Tlp, from_label
 from schemas.validate import load_json
 
 _FORM: Final = "stix"
 _BUNDLE: Final = frozenset({"type", "id", "objects"})
-# Handling of a record that says nothing else (common.json).
-_DEFAULT: Final = Tlp.AMBER_STRICT
+_RECORD_TYPE: Final = "ict-incident"
 _NAMED: Final = ("incident", "report", "grouping", "campaign", "malware", "vulnerability", "indicator")
 
 
@@ -37,24 +37,23 @@ def stix_to_record(data: bytes, template: Json) -> Imported:
             the bundle has none.
 
     Raises:
-        ConversionError: no STIX 2.1 bundle; or the template's TLP is looser than the bundle's.
-        RecordError: the record is not valid, for example because the template lacks a member, or its TLP is stricter
-            than the bundle's.
+        ConversionError: no STIX 2.1 bundle, or a marking in it whose level is unknown.
+        RecordError: the record is not valid, for example because the template lacks a member, or its TLP is not the
+            bundle's.
     """
     bundle = read_bundle(data)
     doubts = without_level(bundle["objects"])
     if unknown := [fault for fault in doubts if not fault.warning]:
         raise ConversionError(_FORM, unknown)
     derived = {
-        "record_type": "ict-incident",
+        "record_type": _RECORD_TYPE,
         "schema_version": "1.0.0",
         "action": template.get("action", "new"),
         "mode": template.get("mode", "actual"),
         "language": "en",
         "title": title_text(_names(bundle), f"STIX 2.1 bundle of {len(bundle['objects'])} objects"),
     }
-    level = max((level for _, level in markings(bundle["objects"])), default=None)
-    marked = template | {"handling": _handling(template, level)}
+    marked = template | {"handling": _handling(template, bundle["objects"])}
     found = complete(_FORM, marked, derived, {"stix_bundle": bundle})
     return Imported(found.record, (*doubts, *found.warnings))
 
@@ -109,20 +108,14 @@ def _faults(objects: list[object]) -> Iterator[Fault]:
             seen.add(version)
 
 
-def _handling(template: Json, level: Tlp | None) -> Json:
+def _handling(template: Json, objects: list[Json]) -> Json:
     handling = template.get("handling", {})
     if not isinstance(handling, dict):
         raise refuse(_FORM, "/handling", shorten(handling), "an object with tlp and onward")
-    if "tlp" not in handling:
-        return {"onward": "none", **handling, "tlp": (_DEFAULT if level is None else level).label}
-    try:
-        wanted = from_label(Tlp, handling["tlp"])
-    except (ValueError, AttributeError):
-        raise refuse(_FORM, "/handling/tlp", shorten(handling["tlp"]), "a TLP 2.0 label") from None
-    if level is not None and wanted < level:
-        expected = f"{level.label} or stricter, the strictest marking of the bundle"
-        raise refuse(_FORM, "/handling/tlp", wanted.label, expected)
-    return handling
+    if "tlp" in handling:
+        return handling
+    strictest = max((level for _, level in markings(objects)), default=None)
+    return {"onward": "none", **handling, "tlp": default_tlp(_RECORD_TYPE) if strictest is None else strictest.label}
 
 
 def _names(bundle: Json) -> Iterator[tuple[str, str]]:

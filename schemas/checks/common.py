@@ -19,6 +19,8 @@ def record_faults(record: Json) -> Iterator[Fault]:
             yield Fault(f"/{member}", "no such text", "a text in the language that the record names as its own")
     if record["record_id"] in record.get("references", ()):
         yield Fault("/references", "the record's own id", "ids of other records")
+    if "translation_of" in record and record["references"] != [record["translation_of"]["record_id"]]:
+        yield Fault("/translation_of/record_id", "another record", "the one record that references names")
     seen = set()
     for index, file in enumerate(record.get("attachments", ())):
         # Two names that differ only in case are one file on many systems.

@@ -25,7 +25,7 @@ CORES = (
     "exchange.relay.admission",
     "exchange.relay.effects",
 )
-PURE = ("keys.*", "schemas.*", *CORES)
+PURE = ("keys.*", "schemas.*", "exchange.convert.*", *CORES)
 # What touches a key file, and the libraries' own randomness.
 IMPURE = ("keys.keystore", "keys.primitives")
 INPUT_AND_OUTPUT = (
@@ -48,7 +48,8 @@ INPUT_AND_OUTPUT = (
 )
 CLOCK_AND_CHANCE = {"getrandom", "now", "today", "urandom", "utcnow", "uuid1", "uuid4"}
 RELAY_KEYS = tuple(
-    f"keys.{name}" for name in ("charter", "digests", "directory", "errors", "hybrid", "log", "merkle", "note", "verify")
+    f"keys.{name}"
+    for name in ("charter", "digests", "directory", "errors", "hybrid", "log", "merkle", "note", "verify")
 )
 SECRET_KEYS = ("keys.ceremony", "keys.identity", "keys.keystore", "keys.sealing", "keys.vault")
 

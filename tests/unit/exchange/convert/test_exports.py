@@ -144,6 +144,30 @@ def test_a_cancellation_cancels_the_event_that_it_names() -> None:
     assert event.decoded("DTSTART") == datetime(2026, 8, 2, 19, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("action", "by"),
+    [("cancel", ["XAB"]), ("cancel", ["XAA", "XAB"]), ("withdraw", ["XAB"]), ("withdraw", ["XAA", "XAB"])],
+)
+def test_another_state_cannot_cancel_an_event(action: str, by: list[str]) -> None:
+    assert events(CANCELLATION | {"action": action, "originators": by}, EXERCISE) == events(EXERCISE)
+
+
+def test_another_state_cannot_move_an_event_nor_with_a_second_update_of_its_own() -> None:
+    first = visit(record_id="urn:xaa:visit:1")
+    attack = {"action": "update", "originators": ["XAB"]}
+    second = visit(record_id="urn:xab:1", references=[first["record_id"]], issued_at="2026-06-16T00:00:00Z", **attack)
+    second["body"]["dtstart"] = "2026-08-30T09:00:00+05:00"
+    third = second | {"record_id": "urn:xab:2", "references": ["urn:xab:1"], "issued_at": "2026-06-17T00:00:00Z"}
+    assert events(third, second, first) == events(first)
+
+
+def test_a_joint_event_is_cancelled_by_all_its_originators_and_withdrawn_by_one() -> None:
+    joint = EXERCISE | {"originators": ["XAA", "XAB"]}
+    assert events(joint, CANCELLATION)[0]["STATUS"] == "CONFIRMED"
+    assert events(joint, CANCELLATION | {"originators": ["XAB", "XAA"]})[0]["STATUS"] == "CANCELLED"
+    assert events(joint, CANCELLATION | {"action": "withdraw"})[0]["STATUS"] == "CANCELLED"
+
+
 def test_an_update_keeps_the_uid_and_counts() -> None:
     first = visit(record_id="urn:xaa:visit:1")
     second = visit(

@@ -1,10 +1,15 @@
 """Who may do what to which record. Each test is an attempt; the sentence says why it is refused."""
 
+import json
+from hashlib import sha256
+
 import pytest
 
-from exchange.records.facts import RecordFact
+from exchange.records.facts import Box, EnvelopeFacts, RecordFact, record_fact
 from exchange.records.pairing import pairing_fault
-from tests.support.facts import fact
+from schemas.validate import validate_record
+from tests.support.facts import START, XAA, XAB, fact
+from tests.support.records import example
 
 RECORD = fact("r")
 JOINT = fact("r", by=("XAA", "XAB"), to="XAC")
@@ -119,3 +124,22 @@ def translation(
     translates: RecordFact | None = RECORD, on: str | tuple[str, ...] = "r", language: str = "ru"
 ) -> RecordFact:
     return fact("t", "translation", on, language=language, translates=translates)
+
+
+def test_a_valid_translation_is_read_with_the_text_that_it_names() -> None:
+    record = example("defence-budget", "simplified-actual-outlay")
+    exact = json.dumps(record, ensure_ascii=False).encode("utf-8")
+    envelope = EnvelopeFacts("0" * 32, Box.INBOX, XAA, (XAB,), START)
+    original = record_fact(record, exact, envelope)
+    translated = record | {
+        "record_id": "urn:x-mod:2026:translation",
+        "action": "translation",
+        "references": [record["record_id"]],
+        "translation_of": {"record_id": record["record_id"], "sha256": sha256(exact).hexdigest()},
+        "language": "ru",
+        "title": record["title"] | {"ru": "Оборонный бюджет"},
+    }
+    validate_record(translated)
+    assert pairing_fault(record_fact(translated, b"", envelope), original) is None
+    other = record_fact(record, exact + b" ", envelope)
+    assert pairing_fault(record_fact(translated, b"", envelope), other) is not None

@@ -227,3 +227,13 @@ def test_the_status_is_the_same_in_any_order_of_arrival(arrived: list[RecordFact
     found = status(arrived, "3.A", BODIES, NOW)
     assert [row.record_id for row in found.done] == [one.record_id for one in A]
     assert {record_id for record_id, _ in found.refused} == {"forged", "early"}
+
+
+def test_agreement_after_a_return_opens_the_way() -> None:
+    returned = step("A6", 7, "XAC", "returned", outcome="returned")
+    held = [*A[:6], returned, step("A4", 8, "XAA", "second"), step("A5", 9, "CICA", "sent"), step("A6", 10, "XAC")]
+    assert judged(step("A7", 400, "XAC"), held) == Allowed()
+
+
+def test_steps_of_the_other_modality_do_not_count() -> None:
+    assert judged(step("B3", 400, "XAA"), A) == Allowed(("no step B1, B2 before B3",))

@@ -67,7 +67,7 @@ def status(folder: Folder, as_json: JsonFlag = False) -> None:
     """Show what waits and why, since when the relay is away, alarms; exit code 1 when the node does not run."""
     import asyncio
 
-    from exchange.client import NodeClient
+    from exchange.client import ClientError, NodeClient, Retry
     from exchange.process import running_at
     from exchange.wiring.node import ADMIN_TOKEN
 
@@ -76,10 +76,14 @@ def status(folder: Folder, as_json: JsonFlag = False) -> None:
         raise Refusal(f"the node in {folder} does not run: start it with `cbm node run`")
 
     async def ask() -> dict[str, object]:
-        async with NodeClient(url, token_file=folder / ADMIN_TOKEN) as node:
+        async with NodeClient(url, token_file=folder / ADMIN_TOKEN, retry=Retry(attempts=1)) as node:
             return dict(await node.status())
 
-    print_result(asyncio.run(ask()), as_json)
+    try:
+        told = asyncio.run(ask())
+    except ClientError as fault:
+        raise Refusal(str(fault)) from None
+    print_result(told, as_json)
 
 
 @token_app.command("create")

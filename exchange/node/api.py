@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from exchange.errors import Invalid, Json, NotFound
+from exchange.errors import ExchangeError, Invalid, Json, NotFound
 from exchange.logs import get_logger
 from exchange.node.access import Caller, Scope, authenticate
 from exchange.node.compose import Composer, source_of
@@ -19,6 +19,7 @@ from exchange.node.views import Views
 from exchange.node.wake import wait_for
 from exchange.storage.node_values import Event, Message
 from exchange.web import problems
+from keys.errors import KeyFault
 from schemas import limits
 from schemas.content import read_manifest
 
@@ -41,10 +42,11 @@ class Api:
         self._views = Views(parts)
         self._status = status
         self._connected = connected
+        self._log = get_logger("api")
 
     def application(self) -> web.Application:
         """The aiohttp application."""
-        app = web.Application(middlewares=[problems(get_logger("api"))], client_max_size=limits.MAX_CONTENT)
+        app = web.Application(middlewares=[problems(self._log)], client_max_size=limits.MAX_CONTENT)
         app.add_routes(
             [
                 web.post("/v1/messages", self._send),
@@ -137,10 +139,18 @@ class Api:
             "X-Content-Type-Options": "nosniff",
         }
         response = web.StreamResponse(headers=headers)
-        await response.prepare(request)
         pieces = self._parts.files.read_content(message.attachments[index].file)
-        while piece := await asyncio.to_thread(next, pieces, b""):
-            await response.write(piece)
+        # Before the answer begins, so that a file that cannot be read is a problem document.
+        piece = await asyncio.to_thread(next, pieces, b"")
+        await response.prepare(request)
+        try:
+            while piece:
+                await response.write(piece)
+                piece = await asyncio.to_thread(next, pieces, b"")
+        except (ExchangeError, KeyFault) as fault:
+            # Cut off: a second answer would be taken for the rest of the file.
+            self._log.error("attachment.damaged", message=message.id.hex(), index=index, why=str(fault))
+            raise ConnectionAbortedError("the stored file is damaged") from None
         await response.write_eof()
         return response
 

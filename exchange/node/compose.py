@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from exchange.consent.authorise import authorise_transfer
 from exchange.consent.decision import Decision, Ledger, Transfer
-from exchange.errors import Forbidden, Invalid, Json, NotFound
+from exchange.errors import Forbidden, Invalid, Json, NotFound, Unavailable
 from exchange.logs import get_logger
 from exchange.node import request as requests
 from exchange.node.access import Caller
@@ -23,7 +23,7 @@ from keys.digests import message_id, provision_digest
 from keys.primitives import random_bytes
 from schemas import limits
 from schemas.canon import decode, encode
-from schemas.content import Attachment, ContentKind, content_size
+from schemas.content import ATTACHMENT, Attachment, ContentKind, content_size
 from schemas.errors import DecodeError
 from schemas.grant import SIGNED_GRANT
 from schemas.ids import MemberId, ProvisionId
@@ -54,12 +54,16 @@ class Composer:
     ) -> tuple[bytes, bool]:
         """Check and store a request; gives the message's id, and whether it is new.
 
-        Raises Invalid, NotFound, Forbidden, Conflict; then nothing is stored.
+        Raises Invalid, NotFound, Forbidden, Conflict, or Unavailable before this node's key is published; then nothing
+        is stored.
         """
         request = requests.parse_model(SendRequest, value)
         requests.require_measure(caller.measures, request.measure)
+        if self._parts.keyring.signing.key_id not in self._parts.directory.current.signing:
+            why = "this node's signing key is not in the directory yet: see `cbm node status`, is it certified?"
+            raise Unavailable("key-not-published", why)
         message = await asyncio.to_thread(self._message, request, uploads, caller)
-        files = [upload.attachment.sha256 for upload in uploads]
+        files = [encode(ATTACHMENT, upload.attachment) for upload in uploads]
         return await self._store(message, _idempotency(caller, key, value, files))
 
     async def forward(self, source: Message, value: object, caller: Caller, key: str | None) -> tuple[bytes, bool]:

@@ -65,7 +65,7 @@ class Link:
         while True:
             if self._parts.keyring.signing.key_id not in self._parts.directory.current.signing:
                 why = "this node's signing key is not in the directory: is it certified (`cbm node certify`)?"
-                self.fault = self.fault or (self._parts.clock.now(), why)
+                self._away(why)
                 await asyncio.sleep(_NOT_PUBLISHED)
                 continue
             try:
@@ -74,12 +74,17 @@ class Link:
                 if self.connected:
                     pause = 1
                 self._log.warning("session.ended", why=str(fault))
-                self.fault = self.fault or (self._parts.clock.now(), str(fault))
+                self._away(str(fault))
                 await self._pull()
             finally:
                 self.connected = False
             await asyncio.sleep(pause)
             pause = min(2 * pause, self._parts.config.delivery.retry_most)
+
+    def _away(self, why: str) -> None:
+        """There is no session: since the first fault, for the reason of the last."""
+        since = self.fault[0] if self.fault is not None else self._parts.clock.now()
+        self.fault = (since, why)
 
     async def _session(self) -> None:
         socket, tls_digest = await self._parts.relay.session()

@@ -43,7 +43,6 @@ class SendRequest(BaseModel):
     copy_secretariat: bool = False
     precedence: str = Precedence.ROUTINE.label
     expires: str | int = _DEFAULT_EXPIRES
-    thread: str | None = Field(None, max_length=80)
 
 
 class ForwardRequest(BaseModel):

@@ -56,13 +56,20 @@ class Sealer:
         """Over the node's parts."""
         self._parts = parts
         self._log = get_logger("sealer")
+        # How far the round through the waiting messages has come: each has its turn, however many they are.
+        self._round = 0
 
     async def run(self) -> None:
         """Seal until cancelled."""
         wakes = self._parts.wakes
         while True:
             wakes.to_seal.clear()
-            if await self.seal_due() == 0:
+            try:
+                sealed = await self.seal_due()
+            except ExchangeError as fault:
+                self._log.error("sealer.fault", code=fault.code, why=fault.detail)
+                sealed = 0
+            if sealed == 0:
                 await wait_for(wakes.to_seal, _LOOK_AGAIN)
 
     async def seal_due(self) -> int:
@@ -70,7 +77,9 @@ class Sealer:
         parts = self._parts
         now = parts.clock.now()
         sealed = 0
-        for message in await parts.stores.outbox.queued(now, _BATCH):
+        waiting = await parts.stores.outbox.waiting(now, self._round, _BATCH)
+        self._round = waiting[-1].seq if len(waiting) == _BATCH else 0
+        for message in (*await parts.stores.outbox.queued(now, _BATCH), *waiting):
             try:
                 await self._seal_message(message, now)
                 sealed += 1

@@ -33,7 +33,7 @@ class Sender:
         self._parts = parts
         self._log = get_logger("sender")
         self._under_way: dict[bytes, asyncio.Task[None]] = {}
-        # Since when and why the relay cannot be reached; None while it can.
+        # Since when, and why by the last try, the relay cannot be reached; None while it can.
         self.unreachable: tuple[int, str] | None = None
 
     async def run(self) -> None:
@@ -108,8 +108,7 @@ class Sender:
             raise KeyFault("the relay's receipt is for another envelope")
 
     async def _retry_later(self, envelope: OutboxEnvelope, why: str, now: int) -> None:
-        if self.unreachable is None:
-            self.unreachable = (now, why)
+        self.unreachable = (self.unreachable[0] if self.unreachable is not None else now, why)
         most = self._parts.config.delivery.retry_most
         pause = min(most, 2 ** min(envelope.attempts, 16))
         # A little of it is by chance, so that nodes do not come back to a restarted relay all at once.

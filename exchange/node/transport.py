@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import json
 import os
+import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -219,6 +220,9 @@ class RelayClient:
 def _why(fault: BaseException) -> str:
     """A network fault in words, without the library's objects."""
     cause = fault.os_error if isinstance(fault, aiohttp.ClientConnectorError) else fault
+    if isinstance(cause, ssl.SSLError):
+        # Its number is one of the TLS library's, not the system's.
+        return f"TLS failed: {cause.reason or 'no reason given'}"
     if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
         return os.strerror(cause.errno)
     return str(cause) or type(cause).__name__

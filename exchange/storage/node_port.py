@@ -33,7 +33,11 @@ class OutboxStore(Protocol):
         ...
 
     async def queued(self, now: int, limit: int) -> tuple[Message, ...]:
-        """Messages whose time for sealing has come and not passed, most urgent first."""
+        """Messages whose time for sealing has come and not passed, and that wait for nothing; most urgent first."""
+        ...
+
+    async def waiting(self, now: int, after: int, limit: int) -> tuple[Message, ...]:
+        """The same that wait for something (`set_waits`), in the order of `seq`, from the one after `after`."""
         ...
 
     async def set_waits(self, message: bytes, why: str | None) -> None:

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from exchange.storage.port import (
     Arrival,
@@ -21,6 +22,10 @@ from exchange.storage.port import (
 )
 from schemas.ids import Digest, EnvelopeId, MemberId, ProvisionId
 from schemas.relayapi import SeenItem
+
+NEXT_IN_MAILBOX: Final = (
+    "SELECT envelope FROM deliveries WHERE recipient = ? AND state = 0 ORDER BY precedence, envelope LIMIT ?"
+)
 
 
 class State(IntEnum):
@@ -173,10 +178,7 @@ def waiting(
 ) -> tuple[Waiting, ...]:
     """The next envelopes of a mailbox."""
     # At most len(skip) of the first rows are skipped, so this many hold all that may be wanted.
-    order = connection.execute(
-        "SELECT envelope FROM deliveries WHERE recipient = ? AND state = 0 ORDER BY precedence, envelope LIMIT ?",
-        (member, limit + len(skip)),
-    ).fetchall()
+    order = connection.execute(NEXT_IN_MAILBOX, (member, limit + len(skip))).fetchall()
     found: list[Waiting] = []
     size = 0
     for position in [int(row["envelope"]) for row in order]:

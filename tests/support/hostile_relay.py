@@ -69,8 +69,8 @@ class HostileRelay:
         return Line(self, member)
 
     def accept(self, sealed: Sealed, to: tuple[str, ...] | None = None, **receipt: object) -> Deliver:
-        """Sign a receipt for an envelope without judging it, and put it into mailboxes; `receipt` replaces its fields."""
-        return self.put(sealed, self.world.receipt(sealed, **receipt), to)
+        """Sign a receipt without judging the envelope, and put it into mailboxes; `receipt` replaces its fields."""
+        return self.put(sealed, self.world.receipt(sealed, None, **receipt), to)
 
     def put(self, sealed: Sealed, receipt: SignedReceipt, to: tuple[str, ...] | None = None) -> Deliver:
         """Put an envelope with any receipt into mailboxes, by default those of its recipients."""
@@ -115,7 +115,8 @@ class Line(RelayClient):
             raise RelayRefused(relay.refuse, "this relay does not like it")
         if relay.answer is not None:
             return relay.answer(sealed)
-        receipt = relay.world.receipt(sealed)
+        # Its clock goes with the sender's.
+        receipt = relay.world.receipt(sealed, time=max(relay.world.now, sealed.header.core.created))
         relay.put(sealed, receipt)
         return receipt
 

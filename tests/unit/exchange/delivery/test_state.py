@@ -7,14 +7,13 @@ import pytest
 from exchange.delivery.state import (
     MESSAGE_MOVES,
     RECIPIENT_MOVES,
-    MessageState,
-    RecipientState,
     message_may_move,
     message_state,
     recipient_may_move,
 )
+from exchange.delivery.state import MessageState as M
+from exchange.delivery.state import RecipientState as R
 
-M, R = MessageState, RecipientState
 ORDER = {M.QUEUED: 0, M.SEALED: 1, M.ACCEPTED: 2}
 
 

@@ -52,7 +52,11 @@ async def test_the_caller_of_a_token(tmp_path: Path, world: World) -> None:
     async with node(tmp_path, world, "KAZ", HostileRelay(world)) as kaz:
         text = await kaz.token("defence", ("send", "read"), ("2.1.*",))
         caller = await authenticate(kaz.parts.stores.access, f"bearer  {text} ")
-    assert (caller.ministry, caller.scopes, caller.measures) == ("defence", {"send", "read"}, ("2.1.*",))
+    assert (caller.ministry, caller.scopes, caller.measures) == (
+        "defence",
+        frozenset({"send", "read"}),
+        ("2.1.*",),
+    )
     caller.require(Scope.SEND)
     with pytest.raises(Forbidden) as caught:
         caller.require(Scope.ADMIN)

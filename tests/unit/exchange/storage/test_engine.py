@@ -47,6 +47,10 @@ def insert_and_fail(position: int) -> Job[int]:
     return job
 
 
+def open_to_others(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.stat().st_mode & 0o077]
+
+
 def positions(connection: sqlite3.Connection) -> list[int]:
     return [row["position"] for row in connection.execute("SELECT position FROM directory ORDER BY position")]
 
@@ -148,7 +152,7 @@ async def test_opening_again_changes_nothing(tmp_path: Path) -> None:
 
 async def test_the_file_is_its_owners_only(database: Database, tmp_path: Path) -> None:
     await database.write(insert(1))
-    assert {path.stat().st_mode & 0o077 for path in tmp_path.iterdir()} == {0}
+    assert open_to_others(tmp_path) == []
 
 
 async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:

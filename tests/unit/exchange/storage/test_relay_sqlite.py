@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import StoreFault
+from exchange.storage.relay_rows import NEXT_IN_MAILBOX
 from exchange.storage.relay_sqlite import DATABASE, SqliteRelayStore, read_holdings
 
 
 async def test_the_next_of_a_mailbox_is_a_step_into_an_index(tmp_path: Path) -> None:
     await SqliteRelayStore.open(tmp_path).close()
-    query = "SELECT envelope FROM deliveries WHERE recipient = ? AND state = 0 ORDER BY precedence, envelope LIMIT ?"
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
-        plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + query, ("MNG", 100))]
+        plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + NEXT_IN_MAILBOX, ("MNG", 100))]
     assert plan == ["SEARCH deliveries USING COVERING INDEX mailbox (recipient=?)"]
 
 

@@ -1,0 +1,46 @@
+"""A node that runs: what it takes before it is certified, and what becomes of it when one of its loops fails."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from exchange.errors import ExchangeError, Unavailable
+from exchange.node.config import Listen
+from exchange.node.runner import Node
+from keys.directory import begin
+from schemas.statement import read_entry
+from tests.support.hostile_relay import HostileRelay
+from tests.support.node import TestNode, ministry, node, request_of
+from tests.support.world import World
+
+
+@pytest.fixture
+async def kaz(tmp_path: Path, world: World) -> AsyncIterator[TestNode]:
+    async with node(tmp_path, world, "KAZ", HostileRelay(world)) as tested:
+        yield tested
+
+
+async def test_before_its_key_is_published_a_node_asks_to_try_later(kaz: TestNode, world: World) -> None:
+    kaz.parts.directory.current = begin(read_entry(world.entries[0]), world.charter_digest)
+    before = kaz.facts()
+    with pytest.raises(Unavailable, match="is it certified"):
+        await kaz.composer.send(request_of(["MNG"]), (), ministry(), "key")
+    assert kaz.facts() == before
+
+
+async def test_a_node_whose_loop_fails_ends_with_a_fault_instead_of_seeming_to_run(kaz: TestNode) -> None:
+    config = kaz.parts.config.model_copy(update={"listen": Listen(port=0)})
+    running = Node(replace(kaz.parts, config=config), None)
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    running.sealer.run = fail  # type: ignore[method-assign]  # a loop that fails
+    told: list[str] = []
+    async with asyncio.timeout(20):
+        with pytest.raises(ExchangeError, match="the node's sealer has failed"):
+            await running.serve(kaz.folder, told.append, asyncio.Event())
+    assert len(told) == 1

@@ -117,6 +117,17 @@ class SqliteOutbox:
 
         return await self._db.read(job)
 
+    async def to_expire(self, now: int, limit: int) -> tuple[bytes, ...]:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> tuple[bytes, ...]:
+            rows = connection.execute(
+                "SELECT envelope FROM outbox WHERE state = 'sealed' AND expires <= ? LIMIT ?", (now, limit)
+            )
+            return tuple(row["envelope"] for row in rows)
+
+        return await self._db.read(job)
+
     async def save_accepted(self, envelope: bytes, receipt: bytes, now: int) -> None:
         """See the port."""
 

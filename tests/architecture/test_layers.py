@@ -48,7 +48,8 @@ INPUT_AND_OUTPUT = (
 )
 CLOCK_AND_CHANCE = {"getrandom", "now", "today", "urandom", "utcnow", "uuid1", "uuid4"}
 RELAY_KEYS = tuple(
-    f"keys.{name}" for name in ("charter", "digests", "directory", "errors", "hybrid", "log", "merkle", "note", "verify")
+    f"keys.{name}"
+    for name in ("charter", "digests", "directory", "errors", "hybrid", "log", "merkle", "note", "verify")
 )
 SECRET_KEYS = ("keys.ceremony", "keys.identity", "keys.keystore", "keys.sealing", "keys.vault")
 

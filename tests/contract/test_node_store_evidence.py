@@ -152,3 +152,23 @@ async def test_events_tell_every_move_once(store: NodeStore) -> None:
         ("message.recipient", "delivered"),
         ("message.state", "delivered"),
     ]
+
+
+async def test_a_recipient_that_has_what_the_relay_refused(store: NodeStore) -> None:
+    one = await store.sealed(1, ("MNG", "UZB"))
+    await store.outbox.save_final(one, "refused", VoidReason.REFUSED, "no-consent", NOW)
+    await store.evidence.save_acknowledgement(one, "UZB", "refused", b"own refusal", NOW + 1)
+    await store.evidence.save_acknowledgement(one, "MNG", "delivered", b"ack", NOW + 1)
+    assert await store.recipients(name(1)) == {"MNG": "delivered", "UZB": "refused"}
+    assert await store.state(name(1)) == "refused"
+    await store.evidence.save_acknowledgement(one, "UZB", "delivered", b"another word", NOW + 2)
+    rows = {row.member: row.acknowledgement for row in await store.views.recipients(name(1))}
+    assert rows == {"MNG": b"ack", "UZB": b"own refusal"}
+    assert await store.state(name(1)) == "refused"
+
+
+async def test_what_has_expired_before_the_relay_had_it(store: NodeStore) -> None:
+    one, two = await store.sealed(1), await store.sealed(2)
+    await store.outbox.save_accepted(two, b"receipt", NOW)
+    assert await store.outbox.to_expire(NOW + 999, 10) == ()
+    assert await store.outbox.to_expire(NOW + 1000, 10) == (one,)

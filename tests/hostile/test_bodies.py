@@ -32,13 +32,16 @@ class TestBodyAltered:
         sealed = sealed_by(world, "KAZ", ("MNG", "UZB"))
         await refused_by_relay(server, sealed, 422, "body-digest", another_body(world, sealed))
 
-    async def test_a_body_altered_by_a_co_recipient_with_the_relay_is_refused_by_the_receiver(
+    async def test_a_body_altered_by_a_co_recipient_with_the_relay_is_put_off_and_keeps_the_true_one_from_nobody(
         self, world: World, relay: HostileRelay, uzb: TestNode
     ) -> None:
         sealed = sealed_by(world, "KAZ", ("MNG", "UZB"))
         true = world.receipt(sealed).receipt
         attacked = replace(sealed, body=another_body(world, sealed))
-        await refused_by_receiver(uzb, relay, attacked, "unreadable", body_digest=true.body_digest)
+        await put_off_by_receiver(
+            uzb, relay, attacked, "body-differs", world.receipt(attacked, body_digest=true.body_digest)
+        )
+        await delivered(uzb, relay, sealed)
 
     async def test_a_body_altered_and_a_receipt_for_it_is_put_off(
         self, world: World, relay: HostileRelay, uzb: TestNode
@@ -56,9 +59,8 @@ class TestBodyAltered:
         core = sealed.header.core
         attacked = replace(sealed, body=sealed.body + change)
         if len(attacked.body) <= CHUNK:
-            await refused_by_receiver(
-                mng, relay, attacked, "unreadable", body_digest=core.body_digest, body_size=core.body_size
-            )
+            receipt = world.receipt(attacked, body_digest=core.body_digest, body_size=core.body_size)
+            await put_off_by_receiver(mng, relay, attacked, "body-differs", receipt)
 
     async def test_a_large_body_longer_than_signed_fills_no_disk_and_is_put_off(
         self, world: World, relay: HostileRelay, mng: TestNode
@@ -85,9 +87,8 @@ class TestBodyAltered:
         await refused_by_relay(server, sealed, 422, "body-size", sealed.body[:left])
         core = sealed.header.core
         attacked = replace(sealed, body=sealed.body[:left])
-        await refused_by_receiver(
-            mng, relay, attacked, "unreadable", body_digest=core.body_digest, body_size=core.body_size
-        )
+        receipt = world.receipt(attacked, body_digest=core.body_digest, body_size=core.body_size)
+        await put_off_by_receiver(mng, relay, attacked, "body-differs", receipt)
 
 
 class TestTwoContents:

@@ -139,7 +139,7 @@ async def test_a_directory_without_end_ends(world: World, relay: HostileRelay, k
 
 async def test_housekeeping_says_what_is_wrong_and_goes_on(world: World, relay: HostileRelay, kaz: TestNode) -> None:
     relay.entries.append(FORGED["an-epoch-certified-by-the-relay"](world))
-    await kaz.housekeeper.tick()
+    await kaz.housekeeper.look()
     assert kaz.housekeeper.directory_fault is not None
     assert "nothing of it is used" in kaz.housekeeper.directory_fault
     assert kaz.parts.directory.current is world.directory

@@ -123,7 +123,11 @@ async def test_a_provision_that_its_provider_did_not_sign(
     forged = SignedProvision(body, (WRONG_PROVISION_SIGNERS[name](world, body),))
     attacked = world.envelope(["UZB"], "MNG", manifest=manifest, provisions=[forged])
     await refused_by_relay(server, attacked, 403, "provision-signature")
-    await refused_by_receiver(uzb, relay, attacked, "provision-signature")
+    # A key that is not in the directory may be one that the relay keeps back.
+    if name.startswith("by-"):
+        await put_off_by_receiver(uzb, relay, attacked, "provision-signature")
+    else:
+        await refused_by_receiver(uzb, relay, attacked, "provision-signature")
 
 
 # Encodings.
@@ -214,7 +218,8 @@ async def test_a_wrap_to_a_key_that_is_not_the_recipients(
     wrap = world.wrap(sealed.secrets["UZB"], sealed.header.core_bytes, "UZB", record.keys, record.key_id)
     attacked = sealed_by(world, "KAZ", ("UZB",), wraps={"UZB": wrap})
     await refused_by_relay(server, attacked, 422, "epoch-unknown")
-    await refused_by_receiver(uzb, relay, attacked, "epoch-unknown")
+    # For all that UZB's node can tell, the relay keeps the entry with that epoch back.
+    await put_off_by_receiver(uzb, relay, attacked, "epoch-unknown")
 
 
 async def test_a_wrap_that_outlives_the_recipients_key(

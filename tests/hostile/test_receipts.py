@@ -45,9 +45,10 @@ RECEIPTS: dict[str, tuple[Make, str]] = {
     "for-another-header": (lambda w, s: w.receipt(s, header_digest=sha256(b"another")), "receipt-differs"),
     "for-another-body": (lambda w, s: w.receipt(s, body_digest=sha256(b"another")), "receipt-differs"),
     "for-a-body-of-another-size": (lambda w, s: w.receipt(s, body_size=1), "receipt-differs"),
+    "from-the-future": (lambda w, s: w.receipt(s, time=w.now + 121), "receipt-date"),
+    "from-before-the-envelope-was-made": (lambda w, s: w.receipt(s, time=w.now - 121), "receipt-date"),
 }
 LATER: dict[str, tuple[Make, str]] = {
-    "from-the-future": (lambda w, s: w.receipt(s, time=w.now + 121), "receipt-ahead"),
     "under-a-directory-that-nobody-else-sees": (
         lambda w, s: w.receipt(s, directory_size=w.directory.size + 1),
         "directory-behind",

@@ -43,6 +43,7 @@ async def every_way_in(api: Api, token: str | None, status: int, code: str) -> N
         ("GET", "/v1/events"),
         ("GET", "/v1/members"),
         ("GET", "/v1/status"),
+        ("GET", "/metrics"),
     ):
         await refused(api, token, method, path, status, code, json={} if method == "POST" else None)
 
@@ -75,6 +76,7 @@ async def test_a_token_without_the_scope(api: Api) -> None:
     await refused(api, reader, "POST", "/v1/messages", 403, "scope-missing", json={})
     await refused(api, reader, "POST", f"/v1/messages/{'0' * 32}/forward", 403, "scope-missing", json={})
     await refused(api, reader, "GET", "/v1/status", 403, "scope-missing")
+    await refused(api, reader, "GET", "/metrics", 403, "scope-missing")
     sender = await api.node.token("defence", ("send",))
     await refused(api, sender, "GET", "/v1/messages", 403, "scope-missing")
     await refused(api, sender, "GET", "/v1/events", 403, "scope-missing")

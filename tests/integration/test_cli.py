@@ -65,6 +65,7 @@ def folder(tmp_path: Path) -> Path:
     certificate = trustme.CA().issue_cert("127.0.0.1")
     certificate.cert_chain_pems[0].write_to_path(tmp_path / "relay.pem")
     certificate.private_key_pem.write_to_path(tmp_path / "relay.key")
+    (tmp_path / "relay.key").chmod(0o600)
     (tmp_path / "charter.toml").write_text(CHARTER + "".join(MEMBER.format(code=code) for code in CODES))
     (tmp_path / "budget.json").write_text(json.dumps(budget("A budget")))
     (tmp_path / "annex.bin").write_bytes(bytes(range(256)) * 1024)

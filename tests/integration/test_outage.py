@@ -119,6 +119,7 @@ async def test_a_relay_with_another_certificate_gets_nothing_and_is_named(tmp_pa
         certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
         other.cert_chain_pems[0].write_to_path(certificate)
         other.private_key_pem.write_to_path(key)
+        key.chmod(0o600)
         false = await asyncio.to_thread(_false_relay, tmp_path / "false", site, certificate, key)
         async with client(processes, "KAZ") as kaz:
             with Processes(false) as impostor:

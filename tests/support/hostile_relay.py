@@ -8,7 +8,7 @@ It has the relay's real key, so its receipts verify. `line(member)` is what a no
         await mng.pull()
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -141,7 +141,7 @@ class Line(RelayClient):
         """Keep what was seen."""
         self._reached().seen.extend(seen.items)
 
-    async def body(self, sender: str, envelope: bytes) -> AsyncIterator[bytes]:
+    async def body(self, sender: str, envelope: bytes) -> AsyncGenerator[bytes, None]:
         """A large ciphertext in uneven pieces."""
         body = self._reached().bodies[envelope]
         for start in range(0, len(body), 50_001):

@@ -107,7 +107,7 @@ class TestNode:
         self.link = Link(parts, self.receiver)
         self.sealer = Sealer(parts)
         self.sender = Sender(parts)
-        self.housekeeper = Housekeeper(parts, self.receiver, None)
+        self.housekeeper = Housekeeper(parts, None)
         self.composer = Composer(parts)
 
     @property

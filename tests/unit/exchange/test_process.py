@@ -8,15 +8,25 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import Conflict, Invalid
-from exchange.process import LOCK_FILE, sole_owner
+from exchange.process import LOCK_FILE, RUN_FILE, note_running, running_at, sole_owner
 
 HOLDER = """
 import sys
 from pathlib import Path
-from exchange.process import sole_owner
+from exchange.process import note_running, sole_owner
 with sole_owner(Path(sys.argv[1])):
+    note_running(Path(sys.argv[1]), "http://127.0.0.1:1")
     print("held", flush=True)
     sys.stdin.read()
+"""
+ASKER = """
+import sys
+from pathlib import Path
+from exchange.process import running_at
+Path(sys.argv[1], "run.json").write_text('{"url": "http://127.0.0.1:1"}')
+print("asking", flush=True)
+while True:
+    running_at(Path(sys.argv[1]))
 """
 
 
@@ -35,9 +45,34 @@ def test_an_owner_that_is_killed_owns_nothing(tmp_path: Path) -> None:
         assert holder.stdout.readline() == b"held\n"
         with pytest.raises(Conflict), sole_owner(tmp_path):
             pass
+        assert running_at(tmp_path) == "http://127.0.0.1:1"
         os.kill(holder.pid, 9)
+    assert (tmp_path / RUN_FILE).exists()
+    assert running_at(tmp_path) is None
+    with sole_owner(tmp_path):
+        assert running_at(tmp_path) is None
+
+
+def test_a_folder_without_a_lock_is_nobodys(tmp_path: Path) -> None:
+    note_running(tmp_path, "http://127.0.0.1:1")
+    assert running_at(tmp_path) is None
+    (tmp_path / LOCK_FILE).symlink_to(tmp_path / RUN_FILE)
+    assert running_at(tmp_path) is None
+
+
+def test_who_only_asks_keeps_nobody_from_starting(tmp_path: Path) -> None:
     with sole_owner(tmp_path):
         pass
+    with subprocess.Popen([sys.executable, "-c", ASKER, str(tmp_path)], stdout=subprocess.PIPE) as asker:
+        assert asker.stdout is not None
+        assert asker.stdout.readline() == b"asking\n"
+        try:
+            for _ in range(20):
+                with sole_owner(tmp_path):
+                    pass
+                (tmp_path / RUN_FILE).write_text('{"url": "http://127.0.0.1:1"}')
+        finally:
+            asker.kill()
 
 
 def test_a_lock_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:

@@ -40,6 +40,9 @@ def test_a_token_holds_its_secret_and_the_row_does_not() -> None:
         ("defence", ("send",), ("2.*.1",), "bad-measure"),
         ("defence", ("send",), ("2.1,*",), "bad-measure"),
         ("defence", ("send",), ("[a-z]",), "bad-measure"),
+        ("defence", ("send",), ("2.1.*", "1.5"), "bad-measure"),
+        ("defence", ("send",), ("1.5:Defence",), "bad-measure"),
+        ("defence", ("send",), ("2.1.1.b:defence-budget",), "bad-measure"),
     ],
 )
 def test_a_token_that_cannot_be(ministry: str, scopes: tuple[str, ...], measures: tuple[str, ...], code: str) -> None:

@@ -175,5 +175,12 @@ async def test_members_and_health(api: Api, token: str, world: World) -> None:
     assert [row["code"] for row in reply["members"]] == ["KAZ", "MNG", "UZB", "XAA"]
     assert all(row["can_receive"] for row in reply["members"])
     assert reply["directory_size"] == world.directory.size
-    for path in ("/healthz", "/readyz", "/metrics"):
+    for path in ("/healthz", "/readyz"):
         assert (await api.ask("GET", path)).status == 200
+
+
+async def test_metrics_for_the_operator(api: Api) -> None:
+    await api.node.write(["MNG"])
+    operator = await api.node.token("operator", ("admin",))
+    reply = await api.ask("GET", "/metrics", operator)
+    assert b'cbm_node_messages{box="outbox",state="queued"} 1.0' in reply.body

@@ -79,6 +79,15 @@ WRONG: dict[str, Wrong] = {
         "bad-form",
         headers=FORM,
     ),
+    "a-form-whose-part-has-headers-without-end": Wrong(
+        form(part("message", text(), None, "X-A: a\r\n" * 2_000)), 400, "bad-form", headers=FORM
+    ),
+    "a-form-whose-file-has-a-header-without-end": Wrong(
+        form(part("message", text()), part("attachment", b"x", "a", "X-A: " + "a" * 100_000 + "\r\n")),
+        400,
+        "bad-form",
+        headers=FORM,
+    ),
     "a-form-cut-in-a-file": Wrong(
         form(part("message", text()), part("attachment", b"x" * 100_000, "a"), end=b""), 400, "bad-form", headers=FORM
     ),
@@ -127,6 +136,9 @@ async def test_an_attachment_named_as_a_path_is_refused(api: Api, token: str, fi
         ("GET", "/v1/messages?limit=201", 422, "bad-request"),
         ("GET", "/v1/messages?limit=-1", 422, "bad-request"),
         ("GET", "/v1/messages?after=x", 422, "bad-request"),
+        ("GET", "/v1/messages?after=7", 422, "bad-request"),
+        ("GET", f"/v1/messages?after={'0' * 96}", 422, "bad-request"),
+        ("GET", f"/v1/messages?after={'0' * 1000}", 422, "bad-request"),
         ("GET", "/v1/messages/xyz", 404, "no-such-message"),
         ("GET", f"/v1/messages/{'0' * 32}", 404, "no-such-message"),
         ("GET", f"/v1/messages/{'0' * 32}/attachments/x", 404, "no-such-message"),

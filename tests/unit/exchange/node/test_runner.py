@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.errors import ExchangeError, Unavailable
+from exchange.errors import Unavailable
 from exchange.node.config import Listen
 from exchange.node.runner import Node
 from keys.directory import begin
@@ -31,16 +31,24 @@ async def test_before_its_key_is_published_a_node_asks_to_try_later(kaz: TestNod
     assert kaz.facts() == before
 
 
-async def test_a_node_whose_loop_fails_ends_with_a_fault_instead_of_seeming_to_run(kaz: TestNode) -> None:
+async def test_a_loop_that_fails_is_told_and_begins_again_while_the_others_go_on(
+    kaz: TestNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchange.node.runner._FIRST_PAUSE", 0.01)
     config = kaz.parts.config.model_copy(update={"listen": Listen(port=0)})
     running = Node(replace(kaz.parts, config=config), None)
+    calls: list[str] = []
+    stop = asyncio.Event()
 
     async def fail() -> None:
+        calls.append("sealer")
+        if len(calls) == 3:
+            stop.set()
         raise ZeroDivisionError
 
     running.sealer.run = fail  # type: ignore[method-assign]  # a loop that fails
     told: list[str] = []
     async with asyncio.timeout(20):
-        with pytest.raises(ExchangeError, match="the node's sealer has failed"):
-            await running.serve(kaz.folder, told.append, asyncio.Event())
-    assert len(told) == 1
+        await running.serve(kaz.folder, told.append, stop)
+    assert (len(told), len(calls) >= 3, kaz.alarms()) == (1, True, ["fault"])
+    assert "ZeroDivisionError" in kaz.rows("alarms")[0]["detail"]

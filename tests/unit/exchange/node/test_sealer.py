@@ -1,8 +1,10 @@
 """From the outbox to sealed envelopes: what cannot be sealed yet says why, waits, and keeps nobody else from going."""
 
+from typing import Any
+
 import pytest
 
-from exchange.errors import Unavailable
+from exchange.errors import Forbidden, Unavailable
 from keys.directory import Directory, extend
 from keys.identity import EpochIdentity
 from schemas.ids import MemberId
@@ -174,3 +176,75 @@ async def test_a_store_that_is_busy_is_not_the_end_of_the_loop(kaz: TestNode, mo
     monkeypatch.setattr("exchange.node.sealer._LOOK_AGAIN", 0.0)
     with pytest.raises(RuntimeError, match="went on"):
         await kaz.sealer.run()
+
+
+async def large(kaz: TestNode, precedence: str = "routine") -> bytes:
+    message, _ = await kaz.composer.send(
+        request_of(["MNG"], precedence=precedence), (upload(kaz, b"x" * 200_000),), ministry(), None
+    )
+    return message
+
+
+async def test_a_large_message_that_fails_its_own_check_rests_longer_after_each_try(
+    kaz: TestNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+
+    def refuse(*_: object) -> None:
+        tries.append(kaz.clock.time)
+        raise Forbidden("no-consent", "a Grant has ended")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(kaz.sealer, "_check", refuse)
+        await large(kaz)
+        start = kaz.clock.time
+        for _ in range(20):
+            await kaz.sealer.seal_due()
+            kaz.clock.time += 1
+    # Taken up at once as one that waits, then after 2, 4 and 8 seconds.
+    assert [at - start for at in tries] == [0, 2, 6, 14]
+    assert states(kaz) == [("queued", "a Grant has ended")]
+    kaz.clock.time += 600
+    assert await kaz.sealer.seal_due() == 1
+
+
+async def test_after_a_large_message_the_sealer_looks_for_what_has_become_urgent(
+    kaz: TestNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        await large(kaz)
+    save = kaz.parts.stores.outbox.save_sealed
+    flash: list[bytes] = []
+
+    async def then_flash(*facts: Any) -> None:  # noqa: ANN401 - as save_sealed
+        await save(*facts)
+        if not flash:
+            flash.append(await kaz.write(["MNG"], precedence="flash"))
+
+    monkeypatch.setattr(kaz.parts.stores.outbox, "save_sealed", then_flash)
+    assert await kaz.sealer.seal_due() == 4
+    by_number = {row["number"]: row["envelope"] for row in kaz.rows("numbers_out")}
+    message_of = {row["envelope"]: row["message"] for row in kaz.rows("outbox")}
+    assert message_of[by_number[2]] == flash[0]
+
+
+async def test_a_fault_of_the_program_over_one_message_does_not_stop_the_others(
+    kaz: TestNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await kaz.write(["MNG"])
+    await kaz.write(["UZB"])
+    check = kaz.sealer._check
+    calls: list[int] = []
+
+    def fail_first(*facts: Any) -> None:  # noqa: ANN401 - as _check
+        calls.append(1)
+        if len(calls) == 1:
+            raise ValueError("something secret")
+        check(*facts)
+
+    monkeypatch.setattr(kaz.sealer, "_check", fail_first)
+    await kaz.sealer.seal_due()
+    assert kaz.alarms() == ["fault"]
+    assert "secret" not in kaz.rows("alarms")[0]["detail"]
+    await kaz.sealer.seal_due()
+    assert [state for state, _ in states(kaz)] == ["sealed", "sealed"]

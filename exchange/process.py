@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from exchange.errors import Conflict, ExchangeError, Invalid
 
 RUN_FILE: Final = "run.json"
 LOCK_FILE: Final = "lock"
+_PAUSES: Final = (0.0, 0.01, 0.02, 0.04, 0.08)
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
@@ -44,11 +46,31 @@ def sole_owner(folder: Path) -> Iterator[None]:
     except OSError as fault:
         raise Invalid("no-lock", f"{path} cannot be opened ({fault.strerror}): check the folder") from None
     with os.fdopen(handle, "rb"):
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict("folder-in-use", f"another process runs on {folder}: stop it first") from None
+        # Not at the first try only: `running_at` holds the lock for an instant when nobody else does.
+        if not any(_lock(handle, fcntl.LOCK_EX, pause) for pause in _PAUSES):
+            raise Conflict("folder-in-use", f"another process runs on {folder}: stop it first")
+        # What an earlier process wrote down before it was killed is not true of this one.
+        (folder / RUN_FILE).unlink(missing_ok=True)
         yield
+
+
+def _lock(handle: int, kind: int, pause: float = 0.0) -> bool:
+    time.sleep(pause)
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _owned(folder: Path) -> bool:
+    """Whether a living process owns a folder."""
+    try:
+        handle = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    with os.fdopen(handle, "rb"):
+        return not _lock(handle, fcntl.LOCK_SH)
 
 
 def address_of(runner: web.AppRunner, tls: bool) -> str:
@@ -59,7 +81,7 @@ def address_of(runner: web.AppRunner, tls: bool) -> str:
 
 
 def write_durably(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write aside, make durable, rename: readers see the old file or the new one."""
+    """Write aside, rename, all made durable: readers see the old file or the new one, also after a power cut."""
     temporary = path.with_name(path.name + ".new")
     temporary.unlink(missing_ok=True)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -68,6 +90,11 @@ def write_durably(path: Path, data: bytes, mode: int = 0o644) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+    parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(parent)
+    finally:
+        os.close(parent)
 
 
 def note_running(folder: Path, url: str) -> None:
@@ -76,7 +103,11 @@ def note_running(folder: Path, url: str) -> None:
 
 
 def running_at(folder: Path) -> str | None:
-    """The URL that a running process wrote down; None when none did. It may have died since."""
+    """The URL that the process which owns the folder wrote down; None when none runs or it does not listen yet.
+
+    What a dead process left is not believed: another one may listen there now, and would be sent a token. Raises
+    ExchangeError when the file cannot be read.
+    """
     path = folder / RUN_FILE
     try:
         url = json.loads(path.read_text("utf-8"))["url"]
@@ -84,4 +115,4 @@ def running_at(folder: Path) -> str | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise ExchangeError("bad-run-file", f"{path} cannot be read ({type(fault).__name__})") from None
-    return str(url)
+    return str(url) if _owned(folder) else None

@@ -3,18 +3,21 @@
 Rules, in the order in which they are checked: the first entry is charter version 1, pinned by its digest and signed by
 the root of every Member State; a signing key is certified by its member's root; an epoch key is certified by a signing
 key of the same member that is valid when the entry was created; numbers of epochs ascend. An entry's index is its
-place in the directory; `size` is how many there are.
+place in the directory; `size` is how many there are. A signing key is one only of the member that its statement is
+about: who certifies another's key gains nothing by it, and takes nothing from the other.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from keys.digests import charter_digest, epoch_key_id, key_id
-from keys.errors import BadSignature, Untrusted
+from keys.errors import BadSignature, DirectoryFull, Untrusted
 from keys.hybrid import verify_hybrid
 from schemas.charter import Charter, HybridPublic, Member, Relay, Role
 from schemas.ids import Digest, KeyId, MemberId
+from schemas.limits import MAX_DIRECTORY_SIZE, MAX_MEMBER_ENTRIES
 from schemas.statement import DirectoryEntry, EpochKey, KemPublic, SigningKey
 
 
@@ -53,7 +56,7 @@ class Directory:
     charter_digest: Digest
     members: Mapping[MemberId, Member]
     relays: Mapping[KeyId, Relay]
-    signing: Mapping[KeyId, SigningRecord]
+    signing: Mapping[tuple[MemberId, KeyId], SigningRecord]
     epochs: Mapping[MemberId, tuple[EpochRecord, ...]]
 
     def member(self, code: MemberId) -> Member:
@@ -68,10 +71,14 @@ class Directory:
         member = self.members.get(code)
         return member is not None and member.role is not Role.OBSERVER
 
+    def knows(self, member: MemberId, key: KeyId) -> bool:
+        """Whether this signing key of this member is in the directory, valid now or not."""
+        return (member, key) in self.signing
+
     def signing_key(self, member: MemberId, key: KeyId, at: int) -> SigningRecord:
         """The member's signing key, valid at `at`."""
-        record = self.signing.get(key)
-        if record is None or record.member != member:
+        record = self.signing.get((member, key))
+        if record is None:
             raise Untrusted(f"no signing key {key.hex()[:16]} of {member} is in the directory: update it")
         if not record.valid_from <= at <= record.valid_until:
             raise Untrusted(f"the signing key {key.hex()[:16]} of {member} is not valid at that time")
@@ -135,19 +142,24 @@ def begin(entry: DirectoryEntry, pinned: Digest) -> Directory:
 def extend(directory: Directory, entries: Iterable[DirectoryEntry]) -> Directory:
     """The directory with more entries, each verified against what stands before it; all of them, or none.
 
-    Raises Untrusted or BadSignature.
+    Raises Untrusted, BadSignature or DirectoryFull.
     """
     signing = dict(directory.signing)
     epochs = dict(directory.epochs)
+    counts = Counter(member for member, _ in signing)
+    counts.update({member: len(records) for member, records in epochs.items()})
     size = directory.size
     for entry in entries:
         statement = entry.statement
+        if size >= MAX_DIRECTORY_SIZE:
+            raise DirectoryFull("the directory has as many entries as the protocol allows")
+        if isinstance(statement, Charter):
+            raise Untrusted("a later charter version is not supported by this version: update the program")
+        _count(counts, statement.member)
         if isinstance(statement, SigningKey):
             _add_signing_key(directory, signing, entry, statement, size)
-        elif isinstance(statement, EpochKey):
-            _add_epoch(signing, epochs, entry, statement, size)
         else:
-            raise Untrusted("a later charter version is not supported by this version: update the program")
+            _add_epoch(signing, epochs, entry, statement, size)
         size += 1
     return Directory(
         size,
@@ -160,9 +172,15 @@ def extend(directory: Directory, entries: Iterable[DirectoryEntry]) -> Directory
     )
 
 
+def _count(counts: Counter[MemberId], member: MemberId) -> None:
+    if counts[member] >= MAX_MEMBER_ENTRIES:
+        raise DirectoryFull(f"{member} has {MAX_MEMBER_ENTRIES} entries in the directory, which is the most", member)
+    counts[member] += 1
+
+
 def _add_signing_key(
     directory: Directory,
-    signing: dict[KeyId, SigningRecord],
+    signing: dict[tuple[MemberId, KeyId], SigningRecord],
     entry: DirectoryEntry,
     statement: SigningKey,
     index: int,
@@ -171,27 +189,27 @@ def _add_signing_key(
     _by(entry, statement.member, key_id(member.root))
     verify_hybrid(member.root, entry.signatures[0], entry.context, entry.body)
     new = key_id(statement.keys)
-    if new in signing or new == key_id(member.root):
+    if (statement.member, new) in signing or new == key_id(member.root):
         raise Untrusted(f"the signing key {new.hex()[:16]} is in the directory already")
-    signing[new] = SigningRecord(
+    signing[statement.member, new] = SigningRecord(
         statement.member, new, statement.keys, statement.valid_from, statement.valid_until, index
     )
 
 
 def _add_epoch(
-    signing: dict[KeyId, SigningRecord],
+    signing: dict[tuple[MemberId, KeyId], SigningRecord],
     epochs: dict[MemberId, tuple[EpochRecord, ...]],
     entry: DirectoryEntry,
     statement: EpochKey,
     index: int,
 ) -> None:
-    certifier = signing.get(entry.signatures[0].key_id)
+    signature = entry.signatures[0]
+    if signature.signer != statement.member:
+        raise BadSignature(f"an epoch of {statement.member} is signed by {signature.signer}")
+    certifier = signing.get((statement.member, signature.key_id))
     if certifier is None or not certifier.valid_from <= statement.created <= certifier.valid_until:
         raise Untrusted(f"an epoch of {statement.member} is not certified by a valid signing key")
-    _by(entry, statement.member, certifier.key_id)
-    if certifier.member != statement.member:
-        raise Untrusted(f"an epoch of {statement.member} is certified by another member's key")
-    verify_hybrid(certifier.keys, entry.signatures[0], entry.context, entry.body)
+    verify_hybrid(certifier.keys, signature, entry.context, entry.body)
     known = epochs.get(statement.member, ())
     new = epoch_key_id(statement.keys)
     if known and known[-1].number >= statement.number:

@@ -13,6 +13,15 @@ class Untrusted(KeyFault):
     """A key, a statement or a charter that the directory does not vouch for."""
 
 
+class DirectoryFull(Untrusted):
+    """An entry too many; `member` is whose bound it exceeds, None when the directory itself is full."""
+
+    def __init__(self, detail: str, member: str | None = None) -> None:
+        """`detail` as of every fault."""
+        super().__init__(detail)
+        self.member = member
+
+
 class Undecryptable(KeyFault):
     """A ciphertext that does not open: wrong key, altered bytes or wrong context, on purpose not said which."""
 

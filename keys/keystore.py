@@ -128,7 +128,10 @@ def _open(path: Path, key: bytes, sealed: bytes, label: str) -> bytes:
 
 
 def _check_private(path: Path) -> None:
-    status = path.lstat()
+    try:
+        status = path.lstat()
+    except OSError as fault:
+        raise KeystoreFault(f"{path} cannot be read: {fault.strerror}") from None
     if stat.S_ISLNK(status.st_mode):
         raise KeystoreFault(f"{path} is a symbolic link: keep keys in a real place")
     if status.st_uid != os.geteuid():
@@ -150,16 +153,23 @@ def read_private(path: Path) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write aside with mode 0600, make it durable, then rename: a crash leaves the old file or the new one."""
+    """Write aside with mode 0600, make it durable, then rename: a crash leaves the old file or the new one.
+
+    Raises KeystoreFault when the disk does not take it.
+    """
     temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    _sync_folder(path.parent)
+    try:
+        temporary.unlink(missing_ok=True)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as fault:
+        why = fault.strerror or fault
+        raise KeystoreFault(f"{path} cannot be written: {why}: check disk space and permissions") from None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -57,6 +57,11 @@ def hkdf(secret: bytes, info: bytes, salt: bytes = b"") -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=32, salt=salt or None, info=info).derive(secret)
 
 
+def hmac_sha256(key: bytes, message: bytes) -> bytes:
+    """HMAC-SHA256 (RFC 2104), 32 bytes."""
+    return hmac.digest(key, message, "sha256")
+
+
 # Ed25519 (RFC 8032) from libsodium: it verifies twice as fast as OpenSSL's, refuses non-canonical S and small-order
 # keys, and releases the interpreter lock.
 

@@ -28,6 +28,7 @@ class Context(StrEnum):
     KEY_COMMITMENT = "cbm/1/key-commitment"
     STORED_FILE = "cbm/1/stored-file"
     STORED_ROW = "cbm/1/stored-row"
+    STORED_REQUEST = "cbm/1/stored-request"
     SEALED_KEY = "cbm/1/sealed-key"
 
     KEY_ID = "cbm/1/key-id"

@@ -36,7 +36,8 @@ class Core:
         body_size, body_digest: of the ciphertext.
         replaces: an envelope of the same sender that this one stands for, if any.
 
-    Raises DecodeError (contradiction) when it expires before it was created, or replaces itself.
+    Raises DecodeError (contradiction) when it expires before it was created, replaces itself, or has more Grants for
+    its Provisions than a judge looks at.
     """
 
     suite: Suite
@@ -60,6 +61,9 @@ class Core:
             raise DecodeError(Reason.CONTRADICTION, "Core.expires")
         if self.replaces == self.id:
             raise DecodeError(Reason.CONTRADICTION, "Core.replaces")
+        pairs = sum(s.grant.is_about(p.provision) for s in self.grants for p in self.provisions)
+        if pairs > limits.MAX_GRANT_PAIRS:
+            raise DecodeError(Reason.CONTRADICTION, "Core.grants")
 
 
 @dataclass(frozen=True, slots=True)

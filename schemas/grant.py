@@ -7,6 +7,7 @@ from schemas import limits
 from schemas.canon import Choice, Field, Seq, Struct, Uint, decode
 from schemas.errors import DecodeError, Reason
 from schemas.ids import ID16, MEMBER, TIME, ClassTag, GrantId, MemberId, ProvisionId, nested
+from schemas.provision import Provision
 from schemas.signed import SIGNATURE, Signature
 from schemas.terms import Purpose
 
@@ -41,6 +42,11 @@ class Grant:
             raise DecodeError(Reason.CONTRADICTION, "Grant.provision")
         if self.until < self.created:
             raise DecodeError(Reason.CONTRADICTION, "Grant.until")
+
+    def is_about(self, provision: Provision) -> bool:
+        """True when it names this Provision of its provider, or one of that Provision's class tags."""
+        named = self.provision == provision.id or self.class_tag in provision.class_tags
+        return named and self.provider in provision.providers
 
 
 GRANT: Final = Struct(

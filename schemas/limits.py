@@ -8,6 +8,7 @@ from typing import Final
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
+GIB: Final = 1024 * MIB
 HOUR: Final = 3600
 DAY: Final = 24 * HOUR
 
@@ -19,6 +20,9 @@ MAX_PROVIDERS: Final = 8
 # A compilation lists one Provision per source record.
 MAX_PROVISIONS: Final = 64
 MAX_GRANTS: Final = 128
+# Pairs of a Grant and a Provision that it is about, in one envelope: what a judge looks at for each recipient. Eight
+# providers with one Grant each for a class of 64 sources are 512.
+MAX_GRANT_PAIRS: Final = 1024
 MAX_CLASS_TAGS: Final = 8
 MAX_ATTACHMENTS: Final = 32
 
@@ -37,6 +41,8 @@ MAX_CHARTER: Final = 384 * KIB
 MAX_DIRECTORY_ENTRY: Final = MAX_CHARTER + MAX_MEMBERS * 4 * KIB
 # Weekly epochs of 128 members for some 20 years.
 MAX_DIRECTORY_SIZE: Final = 200_000
+# Signing keys and epochs of one member: one that publishes without end must not fill the directory for the others.
+MAX_MEMBER_ENTRIES: Final = MAX_DIRECTORY_SIZE // MAX_MEMBERS
 
 # The largest record is an alert that carries its original file (see record_limits); larger matter is an attachment.
 MAX_RECORD: Final = 4 * MIB
@@ -60,4 +66,10 @@ MAX_NUMBER: Final = 2**43
 MAX_CLOCK_AHEAD: Final = 120
 OUTBOX_LIMIT: Final = 30 * DAY
 EXPIRY_MARGIN: Final = HOUR
+# An envelope may wait for 30 days. Weekly epochs with 35 days of grace allow it 42, and 60 leave room for longer terms;
+# without an end, whoever sends to itself makes the relay keep it for ever.
+MAX_LIFE: Final = 60 * DAY
+# The longest time from an epoch's end to the end of its key. An envelope sealed in the epoch's last second needs
+# MAX_LIFE and an hour at most; a key that is kept longer opens recorded traffic for longer, and nobody gains by it.
+MAX_EPOCH_GRACE: Final = 100 * DAY
 LOG_BY: Final = 60

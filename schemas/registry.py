@@ -16,9 +16,14 @@ from schemas.record_errors import refuse
 
 Schema = dict[str, Any]
 
+# The number of every measure that states agree on outside the Catalogue: it does not say what a record is about.
+AGREED_ELSEWHERE: Final = "1.5"
+
 _COMMON_REF: Final = "../../common.json#/$defs/"
 _LOCAL_REF: Final = "#/$defs/"
-_VERSION: Final = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+# As `semver` in common.json: a version is read before its schema is chosen, so a sender writes it freely until here.
+_PART: Final = "(0|[1-9][0-9]{0,3})"
+_VERSION: Final = re.compile(rf"{_PART}\.{_PART}\.{_PART}")
 
 
 def list_schemas() -> list[tuple[str, str]]:
@@ -32,7 +37,7 @@ def versions(record_type: str) -> list[str]:
 
 
 def parse_version(version: str) -> tuple[int, int, int]:
-    """(major, minor, patch) of a semantic version; raises RecordError."""
+    """(major, minor, patch) of a semantic version, each at most 9999; raises RecordError."""
     match = _VERSION.fullmatch(version)
     if match is None:
         raise refuse("/schema_version", "another text", "a version such as 1.0.0")

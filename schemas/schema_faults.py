@@ -45,9 +45,6 @@ def _faults(error: ValidationError) -> list[Fault]:
             return [Fault(path, f"a member {shorten(name)}", "no such member") for name in details["unexpected"]]
         case "anyOf" | "oneOf":
             return [Fault(path, shorten(error.instance), _alternatives(details["context"]))]
-        case "propertyNames":
-            inner = details["error"]
-            return [Fault(path, f"a member {shorten(inner.instance)}", f"every name to be {_expected(inner)}")]
         case _:
             return [Fault(path, shorten(error.instance), _expected(error))]
 

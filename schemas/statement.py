@@ -52,6 +52,8 @@ class EpochKey:
         number: ascending per member.
         valid_from, valid_until: when senders may seal to it (Unix seconds).
         destroy_at: when the node destroys the private half; an envelope expires at least an hour earlier.
+
+    Raises DecodeError (contradiction) for an empty term, or a key that is destroyed too early or kept too long.
     """
 
     member: MemberId
@@ -66,6 +68,8 @@ class EpochKey:
         """Refuse an empty term, and a key that dies while it is still sealed to."""
         if not self.valid_from < self.valid_until <= self.destroy_at - limits.EXPIRY_MARGIN:
             raise DecodeError(Reason.CONTRADICTION, "EpochKey.valid_until")
+        if self.destroy_at - self.valid_until > limits.MAX_EPOCH_GRACE:
+            raise DecodeError(Reason.CONTRADICTION, "EpochKey.destroy_at")
 
 
 class EntryKind(IntEnum):

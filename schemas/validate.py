@@ -5,16 +5,24 @@ Two halves: the JSON Schema of the record's type and version, and the checks in 
 
 import json
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from jsonschema_rs import Draft202012Validator
+from jsonschema_rs import Draft202012Validator, ValidationError
 
 from schemas.checks.table import check_record
 from schemas.record_errors import Fault, RecordError, refuse, shorten
-from schemas.record_limits import MAX_DEPTH, MAX_INTEGER, MAX_NUMBER_CHARS, MAX_RECORD_BYTES
+from schemas.record_limits import (
+    MAX_DEPTH,
+    MAX_EXPLAINED_CHARS,
+    MAX_EXPLAINED_VALUES,
+    MAX_INTEGER,
+    MAX_NUMBER_CHARS,
+    MAX_RECORD_BYTES,
+)
 from schemas.registry import list_schemas, parse_version, self_contained, versions
 from schemas.schema_faults import faults_of
 
@@ -64,14 +72,15 @@ def validate_record(record: object) -> ValidationReport:
     """Validate one record, as `load_json` or a program made it; nested no deeper than `load_json` lets pass.
 
     Raises:
-        RecordError: with every fault that one pass finds. If the schema is broken, the checks in code do not run.
+        RecordError: with every fault that one pass finds; with the first alone for a record that is too large to be
+            explained. If the schema is broken, the checks in code do not run.
     """
     if not isinstance(record, dict):
         raise refuse("", shorten(record), "an object")
     record_type, version, newer = _choose_schema(record)
     validator = _validator(record_type, version)
     try:
-        faults = [] if validator.is_valid(record) else faults_of(validator.iter_errors(record))
+        faults = [] if validator.is_valid(record) else faults_of(_errors(validator, record))
     except (ValueError, RecursionError):
         # The engine refuses what no JSON text can hold: keys that are not text, bytes, cycles, unpaired surrogates.
         raise refuse(
@@ -137,6 +146,35 @@ def _validator(record_type: str, version: str) -> Draft202012Validator:
     )
 
 
+def _errors(validator: Draft202012Validator, record: object) -> Iterable[ValidationError]:
+    """What the engine finds in a record that is not valid. Raises what the engine raises for values of no JSON."""
+    if _is_explained(record):
+        return validator.iter_errors(record)
+    try:
+        validator.validate(record)
+    except ValidationError as first:
+        return [first]
+    return []
+
+
+def _is_explained(record: object) -> bool:
+    values, chars = MAX_EXPLAINED_VALUES, MAX_EXPLAINED_CHARS
+    waiting = [record]
+    while waiting and values >= len(waiting) and chars >= 0:
+        node = waiting.pop()
+        values -= 1
+        if isinstance(node, str):
+            chars -= len(node)
+        elif isinstance(node, list) and len(node) <= values:
+            waiting.extend(node)
+        elif isinstance(node, dict) and len(node) <= values:
+            waiting.extend(node.values())
+            chars -= sum(map(len, node))
+        elif isinstance(node, list | dict):
+            return False
+    return not waiting and chars >= 0
+
+
 def _is_nfc(text: str) -> bool:
     return text.isascii() or unicodedata.is_normalized("NFC", text)
 
@@ -162,8 +200,7 @@ def _constant(name: str) -> float:
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
         raise refuse("", f"the member {shorten(twice)} twice in one object", "every member once")
     return members
 

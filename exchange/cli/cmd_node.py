@@ -67,19 +67,24 @@ def status(folder: Folder, as_json: JsonFlag = False) -> None:
     """Show what waits and why, since when the relay is away, alarms; exit code 1 when the node does not run."""
     import asyncio
 
-    from exchange.client import NodeClient
+    from exchange.client import ClientError, NodeClient, Retry
     from exchange.process import running_at
-    from exchange.wiring.node import ADMIN_TOKEN
+    from exchange.wiring.node import status_access
 
     url = running_at(folder)
     if url is None:
         raise Refusal(f"the node in {folder} does not run: start it with `cbm node run`")
+    token_file, tls = status_access(folder)
 
     async def ask() -> dict[str, object]:
-        async with NodeClient(url, token_file=folder / ADMIN_TOKEN) as node:
+        async with NodeClient(url, token_file=token_file, tls=tls, retry=Retry(attempts=1)) as node:
             return dict(await node.status())
 
-    print_result(asyncio.run(ask()), as_json)
+    try:
+        told = asyncio.run(ask())
+    except ClientError as fault:
+        raise Refusal(str(fault)) from None
+    print_result(told, as_json)
 
 
 @token_app.command("create")
@@ -87,7 +92,9 @@ def create(
     folder: Folder,
     ministry: Annotated[str, typer.Option("--ministry", help="Whose token it is, such as defence.")],
     scopes: Annotated[str, typer.Option("--scopes", help="What it may do, separated by commas: send,read.")],
-    measures: Annotated[str, typer.Option("--measures", help="For which measures: 2.1.1.b, 2.1.*, or *.")],
+    measures: Annotated[
+        str, typer.Option("--measures", help="For which measures: 2.1.1.b, 2.1.*, 1.5:RECORD-TYPE, or *.")
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File for the token (0600); must not exist.")],
     as_json: JsonFlag = False,
 ) -> None:

@@ -39,7 +39,6 @@ Until = Annotated[str | None, typer.Option(metavar="DATE", help="No transfer is 
 NotBefore = Annotated[str | None, typer.Option(metavar="TIME", help="Embargo, RFC 3339.")]
 Tlp = Annotated[str | None, typer.Option(callback=options.tlp, help="TLP 2.0 label.")]
 Copy = Annotated[bool, typer.Option("--copy-secretariat", help="Send to CICA as well.")]
-Thread = Annotated[str | None, typer.Option(metavar="ID", help="The thread that it belongs to.")]
 
 
 def send(  # noqa: PLR0913  # the options of the command are the terms of a Provision
@@ -58,7 +57,6 @@ def send(  # noqa: PLR0913  # the options of the command are the terms of a Prov
     copy_secretariat: Copy = False,
     precedence: options.PrecedenceLabel = None,
     expires: options.Expires = None,
-    thread: Thread = None,
     key: options.IdempotencyKey = None,
     ca_file: AuthorityFile = None,
     as_json: JsonFlag = False,
@@ -77,7 +75,6 @@ def send(  # noqa: PLR0913  # the options of the command are the terms of a Prov
         copy_secretariat=copy_secretariat or None,
         precedence=precedence,
         expires=expires,
-        thread=thread,
     )
     files = [Attachment.of(path) for path in attach or []]
 

@@ -39,7 +39,6 @@ class Terms(TypedDict, total=False):
     copy_secretariat: bool
     precedence: str
     expires: str | int
-    thread: str
 
 
 class NodeClient:

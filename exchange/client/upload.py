@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 
 from exchange.client.models import Attachment
 
@@ -29,8 +30,7 @@ def form_body(
     part.set_content_disposition("form-data", name="message")
     count = _Counter(sum(attachment.path.stat().st_size for attachment in attachments), progress)
     for attachment in attachments:
-        headers = {"Content-Type": attachment.media_type}
-        part = form.append(_pieces(attachment, count), headers)
+        part = form.append(_File(attachment, count))
         # UTF-8 in quotes, as curl and browsers write names; the other form is percent-encoded, which servers keep.
         part.set_content_disposition("form-data", quote_fields=False, name="attachment", filename=attachment.filename)
     return form
@@ -48,11 +48,22 @@ class _Counter:
             self._progress(self._sent, self._total)
 
 
-async def _pieces(attachment: Attachment, count: _Counter) -> AsyncIterator[bytes]:
-    with attachment.path.open("rb") as file:  # opening does not block; reading is in a thread
-        while piece := await asyncio.to_thread(file.read, _PIECE):
-            yield piece
-            count.add(len(piece))
+class _File(aiohttp.Payload):
+    """A file that is opened when its turn comes, and closed whatever becomes of the connection."""
+
+    def __init__(self, attachment: Attachment, count: _Counter) -> None:
+        super().__init__(attachment.path, content_type=attachment.media_type)
+        self._path = attachment.path
+        self._count = count
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # noqa: ARG002  # the library's own
+        raise TypeError("a file is sent, not shown")
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        with self._path.open("rb") as file:  # opening does not block; reading is in a thread
+            while piece := await asyncio.to_thread(file.read, _PIECE):
+                await writer.write(piece)
+                self._count.add(len(piece))
 
 
 def _text(value: Mapping[str, Any]) -> bytes:

@@ -2,8 +2,13 @@
 
 A transfer is allowed when, for every Provision in the envelope, its providers' signatures hold, its terms hold at the
 moment of decision, the sender holds the information lawfully, and every recipient is one of its providers, in its
-audience, admitted by its onward terms, or covered by a valid Grant of every provider.
+audience, admitted by its onward terms, or covered by a valid Grant of every provider. The audience is a ground only for
+as long as the providers allow a first sending: later it takes open terms or a Grant.
 """
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from exchange.consent.decision import (
     Decision,
@@ -19,10 +24,13 @@ from keys.directory import Directory
 from keys.verify import VerifiedHeader, grant_fault, provision_fault
 from schemas.charter import Role
 from schemas.grant import Grant
-from schemas.ids import MemberId
+from schemas.ids import GrantId, MemberId
 from schemas.limits import MAX_CLOCK_AHEAD
 from schemas.provision import Provision
 from schemas.terms import Onward
+
+Matching = Mapping[MemberId, Sequence[Grant]]
+_LATE: Final = "the time for sending to the audience has passed: it takes open terms or a Grant of every provider"
 
 
 def authorise(header: VerifiedHeader, directory: Directory, ledger: Ledger, now: int) -> Decision:
@@ -50,7 +58,13 @@ class _Judgement:
         self._directory = directory
         self._ledger = ledger
         self._now = now
-        self._grants: list[Grant] = []
+        # Of each provider, those that are in force for this sender and purpose, in the envelope's order.
+        self._grants: dict[MemberId, list[Grant]] = defaultdict(list)
+        # Uses of each Grant that are listed one by one, this envelope's included, and the number of the others.
+        self._listed: dict[tuple[MemberId, GrantId], set[Use]] = defaultdict(set)
+        self._others = {(provider, grant): count for provider, grant, count in ledger.others}
+        for use in ledger.uses:
+            self._listed[use.provider, use.grant].add(use)
         self._refusals: list[Refusal] = []
         self._permissions: list[Permission] = []
         self._uses: dict[Use, None] = {}
@@ -65,9 +79,10 @@ class _Judgement:
                 self._refuse(Rule.PROVISION_SIGNATURE, str(fault[1]), provision, provider=fault[0])
                 continue
             self._check_terms(provision)
-            self._check_holder(provision)
+            matching = {p: self._matching(provision, p) for p in provision.providers}
+            self._check_holder(provision, matching)
             for recipient in self._recipients:
-                self._check_recipient(provision, recipient)
+                self._check_recipient(provision, recipient, matching)
         if self._refusals:
             return Decision(tuple(self._refusals), (), ())
         return Decision((), tuple(self._permissions), tuple(self._uses))
@@ -97,8 +112,8 @@ class _Judgement:
             fault = grant_fault(signed, self._directory, self._now)
             if fault is not None:
                 self._refuse(Rule.GRANT_SIGNATURE, str(fault), provider=signed.grant.provider)
-            else:
-                self._grants.append(signed.grant)
+            elif self._in_force(signed.grant):
+                self._grants[signed.grant.provider].append(signed.grant)
 
     def _check_terms(self, provision: Provision) -> None:
         transfer, now = self._transfer, self._now
@@ -116,18 +131,18 @@ class _Judgement:
             detail = f"the providers allow at most {provision.max_precedence.label}"
             self._refuse(Rule.PRECEDENCE, detail, provision)
 
-    def _check_holder(self, provision: Provision) -> None:
+    def _check_holder(self, provision: Provision, matching: Matching) -> None:
         """The sender is a provider, one of the audience, admitted by the terms, or a holder named by every provider."""
         sender = self._transfer.sender
         if self._ground(provision, sender) is not None:
             return
         for provider in provision.providers:
-            if not any(self._names(grant, provision, provider) for grant in self._grants):
+            if not matching[provider]:
                 detail = f"{sender} does not hold this lawfully: no valid Grant of {provider} names it as holder"
                 self._refuse(Rule.NOT_HOLDER, detail, provision, provider=provider)
 
-    def _check_recipient(self, provision: Provision, recipient: MemberId) -> None:
-        ground = self._ground(provision, recipient)
+    def _check_recipient(self, provision: Provision, recipient: MemberId, matching: Matching) -> None:
+        ground = self._recipient_ground(provision, recipient)
         if ground is not None:
             if self._transfer.purpose != provision.purpose:
                 detail = f"the providers gave it for {provision.purpose.label} only"
@@ -136,15 +151,29 @@ class _Judgement:
             return
         uses = []
         for provider in provision.providers:
-            use = self._covering_use(provision, provider, recipient)
-            if use is None:
+            use = self._covering_use(provision, provider, recipient, matching[provider])
+            if use is None and recipient in provision.audience:
+                self._refuse(Rule.SEND_BY, _LATE, provision, recipient, provider)
+            elif use is None:
                 detail = f"no valid Grant of {provider} lets {self._transfer.sender} pass this to {recipient}"
                 detail += f": ask {provider} for consent"
                 self._refuse(Rule.NO_CONSENT, detail, provision, recipient, provider)
             else:
                 uses.append(use)
-        self._uses.update(dict.fromkeys(uses))
+        for use in uses:
+            self._uses[use] = None
+            self._listed[use.provider, use.grant].add(use)
         self._permissions.append(Permission(recipient, provision.id, Ground.GRANT))
+
+    def _recipient_ground(self, provision: Provision, recipient: MemberId) -> Ground | None:
+        """Why the recipient may receive this without any Grant.
+
+        A late sending by one of the audience would make an old text look new: the audience is no ground for it then.
+        A provider's own is refused as a whole.
+        """
+        ground = self._ground(provision, recipient)
+        late = self._now > provision.send_by and self._transfer.sender not in provision.providers
+        return self._ground_of_terms(provision, recipient) if ground is Ground.AUDIENCE and late else ground
 
     def _ground(self, provision: Provision, member: MemberId) -> Ground | None:
         """Why `member` may hold this without any Grant."""
@@ -152,6 +181,9 @@ class _Judgement:
             return Ground.PROVIDER
         if member in provision.audience:
             return Ground.AUDIENCE
+        return self._ground_of_terms(provision, member)
+
+    def _ground_of_terms(self, provision: Provision, member: MemberId) -> Ground | None:
         row = self._directory.members.get(member)
         if row is None:
             return None
@@ -163,27 +195,30 @@ class _Judgement:
             return Ground.TERMS
         return None
 
-    def _names(self, grant: Grant, provision: Provision, provider: MemberId) -> bool:
-        """A Grant of this provider, in force now, for this Provision and purpose, with the sender as its holder."""
-        about = grant.provision == provision.id or grant.class_tag in provision.class_tags
+    def _in_force(self, grant: Grant) -> bool:
+        """For this sender as its holder and this purpose, now, and not withdrawn."""
         return (
-            about
-            and grant.provider == provider
-            and grant.holder == self._transfer.sender
+            grant.holder == self._transfer.sender
             and grant.purpose == self._transfer.purpose
             and grant.created <= self._now + MAX_CLOCK_AHEAD
             and self._now <= grant.until
-            and (provider, grant.id) not in self._ledger.withdrawn
+            and (grant.provider, grant.id) not in self._ledger.withdrawn
         )
 
-    def _covering_use(self, provision: Provision, provider: MemberId, recipient: MemberId) -> Use | None:
-        """The use of the first Grant of this provider that covers the recipient and is not spent."""
-        for grant in self._grants:
-            if recipient not in grant.recipients or not self._names(grant, provision, provider):
+    def _matching(self, provision: Provision, provider: MemberId) -> list[Grant]:
+        """The provider's Grants that are in force for this Provision."""
+        return [grant for grant in self._grants.get(provider, ()) if grant.is_about(provision)]
+
+    def _covering_use(
+        self, provision: Provision, provider: MemberId, recipient: MemberId, grants: Sequence[Grant]
+    ) -> Use | None:
+        """The use of the first of the provider's Grants that covers the recipient and is not spent."""
+        for grant in grants:
+            if recipient not in grant.recipients:
                 continue
             use = Use(provider, grant.id, recipient, provision.id)
-            counted = (*self._ledger.uses, *self._uses)
-            spent = {other for other in counted if (other.provider, other.grant) == (provider, grant.id)}
-            if grant.uses is None or use in spent or len(spent) < grant.uses:
+            name = (provider, grant.id)
+            listed = self._listed[name]
+            if grant.uses is None or use in listed or len(listed) + self._others.get(name, 0) < grant.uses:
                 return use
         return None

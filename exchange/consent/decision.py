@@ -101,8 +101,10 @@ class Ledger:
 
     Attributes:
         withdrawn: provider and id of each Grant or Provision that this provider withdrew below that size.
-        uses: the uses that were counted.
+        uses: the uses that were counted, at least those of the Provisions that are judged.
+        others: how many more uses were counted of a Grant (provider, id), which `uses` does not list.
     """
 
     withdrawn: frozenset[tuple[MemberId, bytes]] = frozenset()
     uses: frozenset[Use] = frozenset()
+    others: frozenset[tuple[MemberId, GrantId, int]] = frozenset()

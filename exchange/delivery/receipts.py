@@ -2,6 +2,7 @@
 
 from keys.digests import header_digest
 from schemas.envelope import Header
+from schemas.limits import MAX_CLOCK_AHEAD
 from schemas.receipt import Receipt
 
 
@@ -15,3 +16,17 @@ def receipt_covers(receipt: Receipt, header: Header) -> bool:
         and receipt.body_digest == core.body_digest
         and receipt.body_size == core.body_size
     )
+
+
+def receipt_date_fault(receipt: Receipt, header: Header, now: int) -> str | None:
+    """Why the receipt cannot have been made at the time that it states, in a sentence; None when it can.
+
+    A relay accepts nothing before it was created or after it expired, and does not know the future.
+    """
+    if receipt.time > now + MAX_CLOCK_AHEAD:
+        return "the relay's receipt is dated in the future: check both clocks"
+    if receipt.time < header.core.created - MAX_CLOCK_AHEAD:
+        return "the relay's receipt is dated before the envelope was made: check both clocks"
+    if receipt.time >= header.core.expires:
+        return "the relay's receipt is dated after the envelope's expiry"
+    return None

@@ -35,7 +35,8 @@ MESSAGE_MOVES: Final[dict[MessageState, frozenset[MessageState]]] = {
     MessageState.SEALED: frozenset({MessageState.ACCEPTED, MessageState.REFUSED, MessageState.EXPIRED}),
     MessageState.ACCEPTED: frozenset({MessageState.DELIVERED, MessageState.REFUSED, MessageState.EXPIRED}),
     MessageState.DELIVERED: frozenset(),
-    MessageState.REFUSED: frozenset(),
+    # Only by its recipients' own answers: the relay may deliver what it said it refused.
+    MessageState.REFUSED: frozenset({MessageState.DELIVERED}),
     MessageState.EXPIRED: frozenset(),
     MessageState.RECEIVED: frozenset(),
 }
@@ -44,8 +45,8 @@ RECIPIENT_MOVES: Final[dict[RecipientState, frozenset[RecipientState]]] = {
     RecipientState.PENDING: frozenset(set(RecipientState) - {RecipientState.PENDING}),
     RecipientState.ACCEPTED: frozenset({RecipientState.DELIVERED, RecipientState.REFUSED, RecipientState.EXPIRED}),
     RecipientState.DELIVERED: frozenset(),
-    RecipientState.REFUSED: frozenset(),
-    # A recipient that took it in time may tell so late.
+    # A recipient has taken what the relay said it refused, or took it in time and tells so late.
+    RecipientState.REFUSED: frozenset({RecipientState.DELIVERED}),
     RecipientState.EXPIRED: frozenset({RecipientState.DELIVERED}),
 }
 
@@ -55,9 +56,9 @@ def message_may_move(old: MessageState, new: MessageState) -> bool:
     return new in MESSAGE_MOVES[old]
 
 
-def recipient_may_move(old: RecipientState, new: RecipientState) -> bool:
-    """Whether a recipient in `old` may become `new`."""
-    return new in RECIPIENT_MOVES[old]
+def recipient_may_move(old: RecipientState, new: RecipientState, answered: bool) -> bool:
+    """Whether a recipient in `old` may become `new`; `answered`: its own signed answer is on file, which is final."""
+    return not answered and new in RECIPIENT_MOVES[old]
 
 
 def message_state(recipients: tuple[RecipientState, ...]) -> MessageState:

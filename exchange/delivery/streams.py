@@ -6,11 +6,15 @@ deadline: envelopes may arrive in any order, and the more urgent ones overtake.
 
 from bisect import bisect_right
 from dataclasses import dataclass, replace
+from typing import Final
 
 from schemas.limits import MAX_NUMBER
 
 # A sender that jumps ahead further than this is at fault or hostile; the set of open numbers has to stay small.
-MAX_OPEN: int = 10_000
+MAX_OPEN: Final = 10_000
+# Streams of one sender whose account is kept: one for its messages, and a new one each time it was restored. A sender
+# could begin one with every envelope; beyond this its account is its own loss.
+MAX_STREAMS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,20 @@ def announce(state: StreamState, last: int, now: int) -> StreamState:
     return _raised(state, max(state.top, last), now)
 
 
+def late_up_to(state: StreamState, now: int, deadline: int) -> int:
+    """The number up to which everything has been expected for `deadline` seconds or more; 0 when nothing has."""
+    return max((last for last, since in state.gaps if now - since >= deadline), default=0)
+
+
 def overdue(state: StreamState, now: int, deadline: int) -> tuple[int, ...]:
     """Numbers that have been missing for `deadline` seconds or more, ascending."""
-    late = max((last for last, since in state.gaps if now - since >= deadline), default=0)
+    late = late_up_to(state, now, deadline)
     return tuple(number for number in state.missing() if number <= late)
+
+
+def open_since(state: StreamState, told: int) -> int | None:
+    """Since when the oldest gap above the number `told` is open; None when there is none."""
+    return min((since for last, since in state.gaps if last > told), default=None)
 
 
 def _raised(state: StreamState, top: int, now: int) -> StreamState:

@@ -7,7 +7,7 @@ from keys.directory import Directory
 from keys.errors import Untrusted
 from keys.verify import VerifiedHeader
 from schemas.ids import MemberId
-from schemas.limits import EXPIRY_MARGIN, MAX_CLOCK_AHEAD, OUTBOX_LIMIT
+from schemas.limits import DAY, EXPIRY_MARGIN, MAX_CLOCK_AHEAD, MAX_LIFE, OUTBOX_LIMIT
 
 
 class TimeRule(StrEnum):
@@ -16,6 +16,7 @@ class TimeRule(StrEnum):
     AHEAD = "created-ahead"
     STALE = "envelope-stale"
     EXPIRED = "envelope-expired"
+    TOO_LONG = "expires-beyond-limit"
     EPOCH_UNKNOWN = "epoch-unknown"
     EPOCH_NOT_VALID = "epoch-not-valid"
     EXPIRES_LATE = "expires-after-key"
@@ -39,6 +40,8 @@ def time_fault(header: VerifiedHeader, directory: Directory, now: int) -> TimeFa
         return TimeFault(TimeRule.STALE, "created longer ago than an outbox may hold it: send it anew")
     if core.expires <= now:
         return TimeFault(TimeRule.EXPIRED, "it has expired: send it anew if it still matters")
+    if core.expires > core.created + MAX_LIFE:
+        return TimeFault(TimeRule.TOO_LONG, f"expires more than {MAX_LIFE // DAY} days after it was created")
     for wrap in header.header.wraps:
         fault = _wrap_fault(header, directory, wrap.recipient)
         if fault is not None:

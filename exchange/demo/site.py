@@ -5,6 +5,7 @@ Everything in such a folder has one passphrase and roots that lie beside their n
 
 import datetime
 import os
+import secrets
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 import trustme
 
+from exchange.errors import Unavailable
 from exchange.process import write_durably
 from exchange.wiring.node import create_node, create_token, install_statement
 from exchange.wiring.relay import create_relay, install_charter
@@ -33,13 +35,21 @@ MINISTRIES: Final = {
     "emergency": ("2.4.*",),
     "all": ("*",),
 }
+# Below the ports that Linux gives to outgoing connections, so that a process that is killed finds its port free again;
+# each is handed out once.
+_PORTS: Final = iter(secrets.SystemRandom().sample(range(20_000, 32_000), 12_000))
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback interface that nothing listens on now, and that no outgoing connection is given."""
+    for port in _PORTS:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise Unavailable("demo-ports", "no free port on loopback: end what listens there")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from exchange.clock import SystemClock
 from exchange.demo.site import PASSPHRASE
+from exchange.node.files import manifest_name
 from exchange.node.outbound import NextPlace, Parcel, envelope_id, latest_expiry, seal_header, seal_payload
 from exchange.node.parts import Parts
 from exchange.node.transport import RelayRefused
@@ -44,7 +45,9 @@ async def _seal(parts: Parts, message: bytes, recipient: MemberId) -> tuple[byte
         raise LookupError("the message to pass on is not in the node's inbox")
     now = parts.clock.now()
     directory = parts.directory.current
-    manifest = parts.keyring.vault.open("manifest", source.id, source.sealed_manifest)
+    manifest = parts.keyring.vault.open(
+        "manifest", manifest_name(source.id, source.attachments), source.sealed_manifest
+    )
     content_key = random_bytes(32)
     pieces = seal_payload(content_key, directory.size, manifest, read_manifest(manifest).attachments, ())
     body = b"".join(pieces)

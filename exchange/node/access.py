@@ -10,10 +10,11 @@ from exchange.errors import Forbidden, Invalid, Unauthenticated
 from exchange.storage.node_port import AccessStore
 from exchange.storage.node_values import Token
 from keys.primitives import equal
+from schemas.registry import AGREED_ELSEWHERE
 
 _PREFIX: Final = "cbm"
 _TOKEN: Final = re.compile(r"cbm_([0-9a-f]{16})_([0-9a-f]{64})")
-_MEASURES: Final = re.compile(r"\*|[0-9A-Za-z.]{1,20}\*?")
+_MEASURES: Final = re.compile(r"\*|[0-9A-Za-z.]{1,20}\*?|1\.5:[a-z0-9-]{0,64}\*?")
 _MINISTRY: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
@@ -54,6 +55,8 @@ def make_token(
         raise Invalid("bad-scope", f"scopes are: {', '.join(Scope)}")
     if not measures or any(_MEASURES.fullmatch(pattern) is None for pattern in measures):
         raise Invalid("bad-measure", "measures are numbers such as 2.1.1.b, beginnings such as 2.1.*, or *")
+    if AGREED_ELSEWHERE in measures:
+        raise Invalid("bad-measure", "1.5 has any matter: name the record type, such as 1.5:defence-budget")
     token_id, secret = entropy[:8].hex(), entropy[8:40]
     row = Token(token_id, hashlib.sha256(secret).digest(), ministry, tuple(scopes), tuple(measures), now, None)
     return f"{_PREFIX}_{token_id}_{secret.hex()}", row

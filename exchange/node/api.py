@@ -7,20 +7,21 @@ from typing import Final
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from exchange.errors import Invalid, Json, NotFound
+from exchange.errors import ExchangeError, Invalid, Json, NotFound
 from exchange.logs import get_logger
 from exchange.node.access import Caller, Scope, authenticate
 from exchange.node.compose import Composer, source_of
+from exchange.node.cursors import cursor, place
 from exchange.node.metrics import metrics_text
 from exchange.node.parts import Parts
 from exchange.node.request import may_use_measure
 from exchange.node.uploads import read_json, read_request
-from exchange.node.views import Views
+from exchange.node.views import Views, open_manifest
 from exchange.node.wake import wait_for
 from exchange.storage.node_values import Event, Message
 from exchange.web import problems
+from keys.errors import KeyFault
 from schemas import limits
-from schemas.content import read_manifest
 
 _MAX_PAGE: Final = 200
 _KEY_LENGTH: Final = 200
@@ -39,12 +40,14 @@ class Api:
         self._parts = parts
         self._composer = composer
         self._views = Views(parts)
+        self._vault = parts.keyring.vault
         self._status = status
         self._connected = connected
+        self._log = get_logger("api")
 
     def application(self) -> web.Application:
         """The aiohttp application."""
-        app = web.Application(middlewares=[problems(get_logger("api"))], client_max_size=limits.MAX_CONTENT)
+        app = web.Application(middlewares=[problems(self._log)], client_max_size=limits.MAX_CONTENT)
         app.add_routes(
             [
                 web.post("/v1/messages", self._send),
@@ -75,7 +78,7 @@ class Api:
             message = await self._parts.stores.views.message(bytes.fromhex(text))
         except ValueError:
             raise missing from None
-        if message is None or not _may_see(caller, message.measure, message.ministry):
+        if message is None or not _may_see(caller, message):
             raise missing
         return message
 
@@ -108,12 +111,12 @@ class Api:
         box = request.query.get("box", "inbox")
         if box not in ("inbox", "outbox"):
             raise Invalid("bad-request", "?box= is inbox or outbox")
-        after = _number(request.query.get("after", "0"), "after", 2**62)
+        after = place(self._vault, box, caller, request.query.get("after", "0"))
         limit = _number(request.query.get("limit", "50"), "limit", _MAX_PAGE)
         ministry = caller.ministry if box == "outbox" else None
         found = await self._parts.stores.views.messages(box, after, limit, caller.measures, ministry)
         shown = [await self._views.summary(message) for message in found]
-        following = str(found[-1].seq) if found and len(found) == limit else None
+        following = cursor(self._vault, box, caller, found[-1].seq) if found and len(found) == limit else None
         return web.json_response({"messages": shown, "next": following})
 
     async def _show(self, request: web.Request) -> web.Response:
@@ -126,9 +129,7 @@ class Api:
         index = _number(request.match_info["index"], "index", limits.MAX_ATTACHMENTS)
         if index >= len(message.attachments):
             raise NotFound("no-such-attachment", "this message has no attachment with this index")
-        vault = self._parts.keyring.vault
-        manifest = read_manifest(vault.open("manifest", message.id, message.sealed_manifest))
-        size = manifest.attachments[index].size
+        size = open_manifest(self._vault, message).attachments[index].size
         # Whatever a sender calls it, a browser is to save it and never to run it.
         headers = {
             "Content-Type": "application/octet-stream",
@@ -137,29 +138,49 @@ class Api:
             "X-Content-Type-Options": "nosniff",
         }
         response = web.StreamResponse(headers=headers)
-        await response.prepare(request)
         pieces = self._parts.files.read_content(message.attachments[index].file)
-        while piece := await asyncio.to_thread(next, pieces, b""):
-            await response.write(piece)
+        # Before the answer begins, so that a file that cannot be read is a problem document.
+        piece = await asyncio.to_thread(next, pieces, b"")
+        await response.prepare(request)
+        try:
+            while piece:
+                await response.write(piece)
+                piece = await asyncio.to_thread(next, pieces, b"")
+        except (ExchangeError, KeyFault) as fault:
+            # Cut off: a second answer would be taken for the rest of the file.
+            self._log.error("attachment.damaged", message=message.id.hex(), index=index, why=str(fault))
+            raise ConnectionAbortedError("the stored file is damaged") from None
         await response.write_eof()
         return response
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         caller = await self._caller(request, Scope.READ)
-        last = _number(request.headers.get("Last-Event-ID", request.query.get("after", "0")), "Last-Event-ID", 2**62)
+        known = request.headers.get("Last-Event-ID", request.query.get("after", "0"))
+        last = place(self._vault, "events", caller, known)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
+        clock = asyncio.get_running_loop()
+        beat = clock.time() + _HEARTBEAT
         while True:
             news = self._parts.wakes.news()
-            page = await self._parts.stores.views.events(last, _EVENT_PAGE)
+            try:
+                page = await self._parts.stores.views.events(last, _EVENT_PAGE)
+                caller = await self._caller(request, Scope.READ)
+            except ExchangeError:
+                # The token was revoked, or the store is away: the stream ends, and the next request is told why.
+                break
             for event in page:
                 last = event.seq
-                if _may_see(caller, event.measure, event.ministry):
-                    await response.write(_event_text(event))
-            if page:
-                continue
-            await wait_for(news, _HEARTBEAT)
-            await response.write(b": still here\n\n")
+                if _may_see(caller, event):
+                    await response.write(_event_text(event, cursor(self._vault, "events", caller, last)))
+            # At a pace of its own: a comment at every news would tell when others have some.
+            if clock.time() >= beat:
+                await response.write(b": still here\n\n")
+                beat = clock.time() + _HEARTBEAT
+            if not page:
+                await wait_for(news, beat - clock.time())
+        await response.write_eof()
+        return response
 
     async def _members(self, request: web.Request) -> web.Response:
         await self._caller(request, Scope.READ)
@@ -184,10 +205,12 @@ class Api:
         return web.json_response({"status": "ok"})
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        await self._parts.stores.views.counts()
+        # One row by its key: cheap for the node, and it shows that the store answers.
+        await self._parts.stores.access.token("readyz")
         return web.json_response({"status": "ready"})
 
-    async def _metrics(self, _request: web.Request) -> web.Response:
+    async def _metrics(self, request: web.Request) -> web.Response:
+        await self._caller(request, Scope.ADMIN)
         parts = self._parts
         counts = await parts.stores.views.counts()
         text = metrics_text(counts, parts.directory.current.size, self._connected())
@@ -201,9 +224,10 @@ def _idempotency_key(request: web.Request) -> str | None:
     return key
 
 
-def _may_see(caller: Caller, measure: str, ministry: str | None) -> bool:
+def _may_see(caller: Caller, what: Message | Event) -> bool:
     """Received messages belong to their measure's ministries; a sent one also to the ministry that sent it."""
-    return may_use_measure(caller.measures, measure) and ministry in (None, caller.ministry)
+    admitted = may_use_measure(caller.measures, what.measure, what.record_type)
+    return admitted and what.ministry in (None, caller.ministry)
 
 
 def _number(text: str, name: str, most: int) -> int:
@@ -212,5 +236,5 @@ def _number(text: str, name: str, most: int) -> int:
     return int(text)
 
 
-def _event_text(event: Event) -> bytes:
-    return f"id: {event.seq}\nevent: {event.type}\ndata: {event.data}\n\n".encode()
+def _event_text(event: Event, ident: str) -> bytes:
+    return f"id: {ident}\nevent: {event.type}\ndata: {event.data}\n\n".encode()

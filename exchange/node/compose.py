@@ -1,7 +1,6 @@
 """From a ministry's request to a stored message: checks, Provision, commit. The sealer takes it from there."""
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,10 +10,11 @@ from typing import Any, Final
 
 from exchange.consent.authorise import authorise_transfer
 from exchange.consent.decision import Decision, Ledger, Transfer
-from exchange.errors import Forbidden, Invalid, Json, NotFound
+from exchange.errors import Forbidden, Invalid, Json, NotFound, Unavailable
 from exchange.logs import get_logger
 from exchange.node import request as requests
 from exchange.node.access import Caller
+from exchange.node.files import manifest_name
 from exchange.node.outbound import Terms, envelope_id, make_manifest, sign_provision
 from exchange.node.parts import Parts
 from exchange.node.request import ForwardRequest, SendRequest
@@ -23,7 +23,7 @@ from keys.digests import message_id, provision_digest
 from keys.primitives import random_bytes
 from schemas import limits
 from schemas.canon import decode, encode
-from schemas.content import Attachment, ContentKind, content_size
+from schemas.content import ATTACHMENT, Attachment, ContentKind, content_size
 from schemas.errors import DecodeError
 from schemas.grant import SIGNED_GRANT
 from schemas.ids import MemberId, ProvisionId
@@ -54,19 +54,23 @@ class Composer:
     ) -> tuple[bytes, bool]:
         """Check and store a request; gives the message's id, and whether it is new.
 
-        Raises Invalid, NotFound, Forbidden, Conflict; then nothing is stored.
+        Raises Invalid, NotFound, Forbidden, Conflict, or Unavailable before this node's key is published; then nothing
+        is stored.
         """
         request = requests.parse_model(SendRequest, value)
-        requests.require_measure(caller.measures, request.measure)
+        requests.require_measure(caller.measures, request.measure, request.record.get("record_type"))
+        if not self._parts.directory.current.knows(self._parts.member, self._parts.keyring.signing.key_id):
+            why = "this node's signing key is not in the directory yet: see `cbm node status`, is it certified?"
+            raise Unavailable("key-not-published", why)
         message = await asyncio.to_thread(self._message, request, uploads, caller)
-        files = [upload.attachment.sha256 for upload in uploads]
-        return await self._store(message, _idempotency(caller, key, value, files))
+        files = [encode(ATTACHMENT, upload.attachment) for upload in uploads]
+        return await self._store(message, await self._idempotency(caller, key, value, files))
 
     async def forward(self, source: Message, value: object, caller: Caller, key: str | None) -> tuple[bytes, bool]:
         """Pass a received message on, unmodified, to others. Raises Forbidden when consent is missing."""
         parts = self._parts
         request = requests.parse_model(ForwardRequest, value)
-        requests.require_measure(caller.measures, source.measure)
+        requests.require_measure(caller.measures, source.measure, source.record_type)
         now = parts.clock.now()
         to = requests.recipients(request.to, False, parts.member, parts.directory.current)
         precedence = requests.code(Precedence, request.precedence, "precedence")
@@ -77,6 +81,7 @@ class Composer:
         expires = now + requests.span(request.expires, "expires")
         forward_id = random_bytes(16)
         vault = parts.keyring.vault
+        manifest = vault.open("manifest", manifest_name(source.id, source.attachments), source.sealed_manifest)
         copies = await asyncio.to_thread(self._copy_files, source)
         message = Message(
             id=forward_id,
@@ -94,14 +99,12 @@ class Composer:
             signed_grants=source.signed_grants,
             purpose=source.purpose,
             path=(*source.path, parts.member) if parts.member not in source.path else source.path,
-            sealed_manifest=vault.seal(
-                "manifest", forward_id, vault.open("manifest", source.id, source.sealed_manifest)
-            ),
+            sealed_manifest=vault.seal("manifest", manifest_name(forward_id, copies), manifest),
             sealed_title=vault.seal("title", forward_id, vault.open("title", source.id, source.sealed_title)),
             recipients=to,
             attachments=copies,
         )
-        return await self._store(message, _idempotency(caller, key, value, [source.id]))
+        return await self._store(message, await self._idempotency(caller, key, value, [source.id]))
 
     def _copy_files(self, source: Message) -> tuple[StoredAttachment, ...]:
         """A forward has files of its own, so that either message can be purged without the other."""
@@ -140,6 +143,7 @@ class Composer:
         name = message_id(signed.body)
         self._require(self._decide(request, signed, to, max(now, due)), name)
         vault = parts.keyring.vault
+        files = tuple(StoredAttachment(index, upload.file) for index, upload in enumerate(uploads))
         return Message(
             id=name,
             box="outbox",
@@ -156,10 +160,10 @@ class Composer:
             signed_grants=(),
             purpose=terms.purpose,
             path=(sender,),
-            sealed_manifest=vault.seal("manifest", name, manifest),
+            sealed_manifest=vault.seal("manifest", manifest_name(name, files), manifest),
             sealed_title=vault.seal("title", name, json.dumps(record["title"], ensure_ascii=False).encode()),
             recipients=to,
-            attachments=tuple(StoredAttachment(index, upload.file) for index, upload in enumerate(uploads)),
+            attachments=files,
         )
 
     def _decide(self, request: SendRequest, signed: SignedProvision, to: tuple[MemberId, ...], now: int) -> Decision:
@@ -175,6 +179,15 @@ class Composer:
         extra: dict[str, Json] = {"rule": first.rule.value, "recipient": first.recipient, "provider": first.provider}
         self._log.warning("transfer.refused", message=message.hex(), code=first.rule.value, recipient=first.recipient)
         raise Forbidden(first.rule.value, first.detail, {k: v for k, v in extra.items() if v is not None})
+
+    async def _idempotency(
+        self, caller: Caller, key: str | None, value: object, matter: Iterable[bytes]
+    ) -> Idempotency | None:
+        """What makes two requests the same: whose token, which key, the JSON, and what it is about."""
+        if key is None:
+            return None
+        text = await asyncio.to_thread(json.dumps, value, sort_keys=True)
+        return Idempotency(caller.token, key, self._parts.keyring.vault.request_digest(text.encode("ascii"), *matter))
 
     async def _store(self, message: Message, idempotency: Idempotency | None) -> tuple[bytes, bool]:
         """Commit; the files of a request that was stored before, or not stored at all, are removed."""
@@ -192,16 +205,6 @@ class Composer:
         self._parts.wakes.tell_news()
         self._log.info("message.queued", message=stored.hex(), recipients=list(message.recipients))
         return stored, True
-
-
-def _idempotency(caller: Caller, key: str | None, value: object, matter: Iterable[bytes]) -> Idempotency | None:
-    """What makes two requests the same: whose token, which key, the JSON, and what it is about."""
-    if key is None:
-        return None
-    request = hashlib.sha256(json.dumps(value, sort_keys=True).encode())
-    for digest in matter:
-        request.update(digest)
-    return Idempotency(caller.token, key, request.digest())
 
 
 def source_of(message: Message | None) -> Message:

@@ -1,22 +1,49 @@
-"""Envelopes as the relay delivers them: each is fetched whole, taken once, and answered."""
+"""Envelopes as the relay delivers them: each is judged, fetched whole when it is large, taken once, and answered."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import hashlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from exchange.errors import ExchangeError
 from exchange.logs import get_logger
+from exchange.node.alarms import Alarms, place_of
+from exchange.node.arrival import Delivered, read_delivery
 from exchange.node.files import read_pieces
 from exchange.node.inbound import PutOff, RefusedEnvelope
 from exchange.node.parts import Parts
-from exchange.node.receiver import Delivered, Receiver, read_delivery
+from exchange.node.patience import Patience
+from exchange.node.places import Places
+from exchange.node.receiver import Admitted, Body, Receiver
 from exchange.node.transport import RelayUnreachable
 from keys.errors import KeyFault
 from schemas.errors import DecodeError
 from schemas.relayapi import Deliver
+from schemas.terms import Precedence
 
-_LARGE_AT_ONCE: Final = 2
+# Large bodies under way at once: each takes a thread and a file. The last places are for what is more urgent, which
+# must not wait for hundreds of megabytes of routine.
+_LARGE_AT_ONCE: Final = {
+    Precedence.ROUTINE: 2,
+    Precedence.PRIORITY: 3,
+    Precedence.IMMEDIATE: 3,
+    Precedence.FLASH: 4,
+}
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Large:
+    """An envelope whose header and receipt are in order, and whose body is to be fetched.
+
+    It waits as the bytes that came: decoded it is many times as large.
+    """
+
+    frame: Deliver
+    precedence: Precedence
 
 
 class Deliveries:
@@ -26,66 +53,102 @@ class Deliveries:
         """Over the node's parts."""
         self._parts = parts
         self._receiver = receiver
+        self._alarms = Alarms(parts.stores.inbox, parts.clock)
         self._log = get_logger("deliveries")
-        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
+        self._places = Places(_LARGE_AT_ONCE)
         self._busy: set[bytes] = set()
 
     async def take(self, frame: Deliver) -> bytes | None:
         """Take one envelope; None when there is nothing to acknowledge, now or ever. Raises PutOff to have it again."""
+        return await self._guarded(frame, self._take)
+
+    async def vet(self, frame: Deliver) -> Large | bytes | None:
+        """Judge an envelope without its body: what may be fetched, or the answer, as of `take`. Raises PutOff."""
+        return await self._guarded(frame, self._vet)
+
+    async def fetch(self, large: Large) -> bytes | None:
+        """Fetch and take a large envelope when there is a place for it; the answer as of `take`. Raises PutOff."""
+        async with self._places.hold(large.precedence):
+            return await self.take(large.frame)
+
+    async def _guarded(self, frame: Deliver, job: Callable[[Delivered, Deliver], Awaitable[T]]) -> T | None:
+        """Each envelope once at a time; whatever it does to this program, the others must still get through."""
         try:
             delivered = read_delivery(frame.header, frame.receipt)
         except DecodeError as fault:
-            await self._receiver.alarm(
-                f"malformed:{fault}", "malformed", None, f"the relay delivered what is no envelope: {fault}"
-            )
+            detail = f"the relay delivered what is no envelope: {fault}"
+            await self._alarms.tell_daily("malformed", "malformed", None, detail)
             return None
-        key = delivered.header.core.id + delivered.header.core.sender.encode()
+        core = delivered.header.core
+        key = core.id + core.sender.encode()
         if key in self._busy:
             return None
         self._busy.add(key)
         try:
-            known = await self._receiver.known(delivered)
-            if known is not None:
-                return known
-            if frame.body is not None:
-                return await self._receiver.take(delivered, iter([frame.body]))
-            return await self._fetch(delivered)
+            return await job(delivered, frame)
         except RefusedEnvelope:
             return None
         except (ExchangeError, KeyFault, OSError) as fault:
             # This node's own trouble, or the relay's: without an answer it stays in the mailbox.
-            self._log.error("delivery.put-off", envelope=delivered.header.core.id.hex(), why=str(fault))
-            raise PutOff("put-off", str(fault)) from None
-        except Exception as fault:  # noqa: BLE001  # see below
-            # Whatever an envelope does to this program, the others must still get through.
-            core = delivered.header.core
-            self._log.exception("delivery.fault", envelope=core.id.hex(), sender=core.sender)
-            detail = f"envelope {core.id.hex()} of {core.sender} meets a fault of this program: report the log"
-            await self._receiver.alarm(f"fault:{core.sender}:{core.id.hex()}", "fault", core.sender, detail)
-            raise PutOff("fault", type(fault).__name__) from None
+            self._log.error("delivery.put-off", envelope=core.id.hex(), why=str(fault))
+            raise fault if isinstance(fault, PutOff) else PutOff("put-off", str(fault)) from None
+        except Exception as fault:  # noqa: BLE001  # see above
+            where = place_of(fault)
+            self._log.error("delivery.fault", envelope=core.id.hex(), sender=core.sender, fault=where)
+            detail = f"envelope {core.id.hex()} of {core.sender} meets a fault of this program: {where}"
+            await self._alarms.tell_daily(f"fault:{where}", "fault", core.sender, detail)
+            raise PutOff("fault", where) from None
         finally:
             self._busy.discard(key)
 
-    async def _fetch(self, delivered: Delivered) -> bytes:
+    async def _vet(self, delivered: Delivered, frame: Deliver) -> Large | bytes:
+        admitted = await self._admitted(delivered)
+        return admitted if isinstance(admitted, bytes) else Large(frame, delivered.header.core.precedence)
+
+    async def _take(self, delivered: Delivered, frame: Deliver) -> bytes:
+        admitted = await self._admitted(delivered)
+        if isinstance(admitted, bytes):
+            return admitted
+        if frame.body is None:
+            return await self._fetch(delivered, admitted)
+        body = Body(len(frame.body), hashlib.sha256(frame.body).digest(), iter([frame.body]))
+        return await self._receiver.take(delivered, admitted, body)
+
+    async def _admitted(self, delivered: Delivered) -> Admitted | bytes:
+        return await self._receiver.known(delivered) or await self._receiver.admit(delivered)
+
+    async def _fetch(self, delivered: Delivered, admitted: Admitted) -> bytes:
         """A large body: to the spool, at most as long as the header says, then through the receiver."""
         core = delivered.header.core
-        async with self._large:
+        # A name of its own: the sender chooses the id, and could choose that of an envelope that waits here.
+        path = self._parts.files.arrival_path()
+        try:
             source = self._parts.relay.body(core.sender, core.id)
-            # A name of its own: the sender chooses the id, and could choose that of an envelope that waits here.
-            path = self._parts.files.arrival_path()
-            try:
-                await _spool(source, core.body_size, path)
-                return await self._receiver.take(delivered, read_pieces(path))
-            finally:
-                path.unlink(missing_ok=True)
+            async with Patience() as patience:
+                size, digest = await _spool(source, core.body_size, path, patience)
+            return await self._receiver.take(delivered, admitted, Body(size, digest, read_pieces(path)))
+        finally:
+            path.unlink(missing_ok=True)
 
 
-async def _spool(source: AsyncIterator[bytes], size: int, path: Path) -> None:
-    """Write a body to the spool; raises RelayUnreachable when the relay sends more than the header says."""
+async def _spool(source: AsyncGenerator[bytes, None], size: int, path: Path, patience: Patience) -> tuple[int, bytes]:
+    """Write a body to the spool; gives its size and SHA-256.
+
+    Raises RelayUnreachable when the relay sends more than the header says.
+    """
     written = 0
+    digest = hashlib.sha256()
     with path.open("wb") as file:
-        async for piece in source:
-            written += len(piece)
-            if written > size:
-                raise RelayUnreachable("relay-body", "the relay sends a longer body than the sender signed")
-            await asyncio.to_thread(file.write, piece)
+
+        def write(piece: bytes) -> None:
+            digest.update(piece)
+            file.write(piece)
+
+        async with aclosing(source):
+            async for piece in source:
+                written += len(piece)
+                if written > size:
+                    raise RelayUnreachable("relay-body", "the relay sends a longer body than the sender signed")
+                await asyncio.to_thread(write, piece)
+                patience.moved(len(piece))
+    return written, digest.digest()

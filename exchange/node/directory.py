@@ -58,7 +58,7 @@ class DirectoryView:
 
         Raises RelayUnreachable, RelayRefused, or Untrusted while the key is not certified.
         """
-        if statement is not None and keyring.signing.key_id not in self.current.signing:
+        if statement is not None and not self.current.knows(keyring.signing.owner, keyring.signing.key_id):
             await relay.publish(encode(DIRECTORY_ENTRY, statement))
             await self.update(relay, now)
         entries = await asyncio.to_thread(keyring.missing_epochs, self.current, now)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from exchange.errors import StoreFault
+from exchange.storage.node_values import StoredAttachment
 from keys.primitives import random_bytes
 from keys.vault import SALT, Vault
 from schemas.limits import CHUNK
@@ -30,16 +31,16 @@ class NodeFiles:
             path.mkdir(mode=0o700, exist_ok=True)
 
     def new_name(self) -> str:
-        """A name for a content file."""
+        """A name for a content file: 32 hexadecimal digits."""
         return random_bytes(16).hex()
 
     def write_content(self, name: str, pieces: Iterable[bytes]) -> None:
         """Seal `pieces` into a content file; on any fault the file is gone."""
-        _write(self._content / name, self._vault.seal_file(random_bytes(SALT), pieces))
+        _write(self._content / name, self._vault.seal_file(name, random_bytes(SALT), pieces))
 
     def read_content(self, name: str) -> Iterator[bytes]:
         """The plaintext of a content file, a chunk at a time; raises Undecryptable."""
-        return self._vault.open_file(read_pieces(self._content / name))
+        return self._vault.open_file(name, read_pieces(self._content / name))
 
     def remove_content(self, names: Iterable[str]) -> None:
         """Remove content files that no row will name."""
@@ -73,6 +74,14 @@ class NodeFiles:
         for path in orphans:
             path.unlink(missing_ok=True)
         return len(orphans)
+
+
+def manifest_name(message: bytes, attachments: Iterable[StoredAttachment]) -> bytes:
+    """What a message's manifest is sealed for: its id (16 bytes) and the names of its files, in order.
+
+    With the files' own keys bound to their names, a message opens with the files that it was stored with or not at all.
+    """
+    return message + "".join(attachment.file for attachment in attachments).encode("ascii")
 
 
 def _write(path: Path, pieces: Iterable[bytes]) -> None:

@@ -1,29 +1,35 @@
 """What time alone brings about: expiry, missing numbers, late deliveries, a fresh directory, new epochs."""
 
+import asyncio
+from collections import defaultdict
 from typing import Final
 
-from exchange.delivery.streams import overdue
+from exchange.delivery.streams import late_up_to, overdue
 from exchange.errors import ExchangeError
 from exchange.logs import get_logger
+from exchange.node.alarms import Alarms
 from exchange.node.parts import Parts
-from exchange.node.receiver import Receiver
 from exchange.node.wake import wait_for
+from exchange.storage.node_values import Alarm, LateStream
 from keys.errors import KeyFault
 from schemas.errors import DecodeError
 from schemas.statement import DirectoryEntry
 
 _TICK: Final = 1.0
-# How many missing numbers an alarm spells out.
+# How many missing numbers of a stream, and how many streams, an alarm spells out.
 _NAMED: Final = 20
+_NAMED_STREAMS: Final = 4
+# Streams with news of what is missing that one turn looks at; the next turn goes on.
+_LATE_STREAMS: Final = 64
 
 
 class Housekeeper:
-    """One loop; each step stands alone, so that a fault of one does not keep the others from their turn."""
+    """Each step stands alone, so that a fault of one does not keep the others from their turn."""
 
-    def __init__(self, parts: Parts, receiver: Receiver, statement: DirectoryEntry | None) -> None:
+    def __init__(self, parts: Parts, statement: DirectoryEntry | None) -> None:
         """`statement`: this node's certified signing key, to be published when the directory lacks it."""
         self._parts = parts
-        self._receiver = receiver
+        self._alarms = Alarms(parts.stores.inbox, parts.clock)
         self._statement = statement
         self._log = get_logger("housekeeping")
         self._directory_due = 0
@@ -31,19 +37,29 @@ class Housekeeper:
         self.directory_fault: str | None = None
 
     async def run(self) -> None:
-        """Tick until cancelled."""
+        """Tick until cancelled. Nothing of it waits for the relay."""
         while True:
             await self.tick()
+            await asyncio.sleep(_TICK)
+
+    async def follow(self) -> None:
+        """Follow the relay's directory until cancelled: a loop of its own, because the relay may take its time."""
+        while True:
+            await self.look()
             await wait_for(self._parts.wakes.directory, _TICK)
 
     async def tick(self) -> None:
         """Everything that is due now."""
         now = self._parts.clock.now()
-        for step in (self._directory, self._expiry, self._gaps, self._undelivered):
+        for step in (self._expiry, self._gaps, self._undelivered):
             try:
                 await step(now)
             except ExchangeError as fault:
                 self._log.error("housekeeping.fault", step=step.__name__, code=fault.code, why=fault.detail)
+
+    async def look(self) -> None:
+        """Bring the directory up to date and publish what it lacks, when that is due."""
+        await self._directory(self._parts.clock.now())
 
     async def _directory(self, now: int) -> None:
         parts = self._parts
@@ -66,28 +82,43 @@ class Housekeeper:
         await self._parts.stores.evidence.expire(now)
 
     async def _gaps(self, now: int) -> None:
-        """A number that stays missing is named: whose stream, which numbers."""
+        """A number that stays missing is named once: whose stream, which numbers; one alarm for each sender."""
         deadline = self._parts.config.delivery.gap_deadline
-        for (sender, stream), state in (await self._parts.stores.inbox.streams_in()).items():
-            missing = overdue(state, now, deadline)
-            if not missing:
-                continue
-            named = ", ".join(str(number) for number in missing[:_NAMED])
-            more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-            await self._receiver.alarm(
-                f"missing:{sender}:{stream.hex()}:{missing[0]}:{len(missing)}",
-                "missing",
-                sender,
-                f"envelopes of {sender} did not arrive: number {named}{more} of stream {stream.hex()}; ask {sender}",
-            )
+        inbox = self._parts.stores.inbox
+        late = await inbox.late_streams(now - deadline, _LATE_STREAMS)
+        if not late:
+            return
+        lines: defaultdict[str, list[str]] = defaultdict(list)
+        for stream in late:
+            missing = [number for number in overdue(stream.state, now, deadline) if number > stream.told]
+            if missing:
+                lines[stream.sender].append(_line(stream, missing))
+        alarms = [_missing(sender, found, now) for sender, found in lines.items()]
+        told = tuple((stream, late_up_to(stream.state, now, deadline)) for stream in late)
+        await inbox.save_told(told, tuple(alarms))
+        for alarm in alarms:
+            self._log.error("alarm", kind=alarm.kind, member=alarm.member, detail=alarm.detail)
 
     async def _undelivered(self, now: int) -> None:
         """Accepted by the relay long ago and not acknowledged by the recipient."""
         before = now - self._parts.config.delivery.undelivered_after
         for message, member in await self._parts.stores.evidence.undelivered(before):
-            await self._receiver.alarm(
+            await self._alarms.tell(
                 f"undelivered:{message.hex()}:{member}",
                 "undelivered",
                 member,
                 f"{member} has not acknowledged message {message.hex()} in time: ask {member}",
             )
+
+
+def _line(stream: LateStream, missing: list[int]) -> str:
+    named = ", ".join(str(number) for number in missing[:_NAMED])
+    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    return f"number {named}{more} of stream {stream.stream.hex()}"
+
+
+def _missing(sender: str, lines: list[str], now: int) -> Alarm:
+    named = "; ".join(lines[:_NAMED_STREAMS])
+    more = f"; and of {len(lines) - _NAMED_STREAMS} more streams" if len(lines) > _NAMED_STREAMS else ""
+    detail = f"envelopes of {sender} did not arrive: {named}{more}; ask {sender}"
+    return Alarm(f"missing:{sender}:{now}:{lines[0]}", "missing", sender, detail, now)

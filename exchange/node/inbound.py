@@ -1,7 +1,8 @@
 """From the exact bytes of an envelope to its content, in the order that the design fixes. Pure: bytes in, values out.
 
-Order: relay's receipt, header signature, time rules, `authorise` (all as of the receipt), wrap, key commitment, body
-digest, content commitment. Everything that fails after the wrap is one refusal to the network: `Unreadable`.
+Order: relay's receipt, header signature, time rules, `authorise` (all as of the receipt), size and digest of the body,
+wrap, key commitment, content commitment. What only the relay or this node's clock can have done is put off (`PutOff`).
+Everything that fails after the wrap is one refusal to the network: `Unreadable`.
 """
 
 import hashlib
@@ -10,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from exchange.consent.authorise import authorise
-from exchange.consent.decision import Decision, Ledger
-from exchange.delivery.receipts import receipt_covers
-from exchange.delivery.times import time_fault
+from exchange.consent.decision import Decision, Ledger, Rule
+from exchange.delivery.receipts import receipt_covers, receipt_date_fault
+from exchange.delivery.times import TimeRule, time_fault
 from exchange.errors import Unavailable
 from keys.digests import content_commitment
 from keys.directory import Directory
@@ -24,7 +25,7 @@ from keys.stream import open_stream
 from keys.verify import VerifiedHeader, verify_header, verify_receipt
 from schemas import limits
 from schemas.content import Attachment, Manifest, Transport, padded_size, read_manifest, read_transport
-from schemas.envelope import Header
+from schemas.envelope import Core, Header
 from schemas.errors import DecodeError
 from schemas.ids import MemberId
 from schemas.provision import Provision, SignedProvision
@@ -32,6 +33,7 @@ from schemas.receipt import Receipt, SignedReceipt
 from schemas.wrap import Wrap, WrapSecret
 
 _LENGTH: Final = 4
+_SIGNATURES: Final = frozenset({Rule.PROVISION_SIGNATURE, Rule.GRANT_SIGNATURE})
 T = TypeVar("T")
 
 
@@ -72,24 +74,65 @@ def judge(
     except KeyFault as fault:
         # Not its sender's, so nothing may be recorded in its name: the genuine one may still come under the same id.
         raise PutOff("header-signature", str(fault)) from None
-    late = time_fault(verified, directory, receipt.time)
-    if late is not None:
-        raise RefusedEnvelope(late.rule.value, late.detail)
-    if header.core.expires <= now:
-        raise RefusedEnvelope("envelope-expired", "it arrived after its expiry")
+    _judge_times(verified, receipt, directory)
     # The relay counts the uses of Grants; a receiver judges everything else again by itself.
     decision = authorise(verified, directory, Ledger(), receipt.time)
     if not decision.allowed:
         first = decision.refusals[0]
+        if first.rule in _SIGNATURES and not _all_keys_seen(header.core, directory):
+            raise PutOff(first.rule.value, first.detail)
+        if authorise(verified, directory, Ledger(), header.core.created).allowed:
+            raise _wrong_date(first.rule.value, first.detail)
         raise RefusedEnvelope(first.rule.value, first.detail)
-    for signed in header.core.provisions:
-        embargo = signed.provision.not_before
-        if embargo is not None and now < embargo:
-            raise PutOff("embargo", "the relay handed it over before the embargo ended")
+    _judge_own_clock(header.core, now)
     wrap = header.wrap_for(member)
     if wrap is None:
         raise RefusedEnvelope("not-a-recipient", f"there is no wrap for {member}")
     return Judged(verified, receipt, decision), wrap
+
+
+def check_body(core: Core, size: int, digest: bytes) -> None:
+    """What came is the ciphertext that the sender signed; asked before anything is opened. Raises PutOff.
+
+    The relay knows size and digest, so that it learns nothing by the answer, and only it can have brought another.
+    """
+    if size != core.body_size or not equal(digest, core.body_digest):
+        raise PutOff("body-differs", "the relay handed over another body than the sender signed")
+
+
+def _judge_times(verified: VerifiedHeader, receipt: Receipt, directory: Directory) -> None:
+    """The rules of "Times" as of the receipt. Raises RefusedEnvelope, or PutOff for what is the receipt's fault."""
+    late = time_fault(verified, directory, receipt.time)
+    if late is None:
+        return
+    if late.rule is TimeRule.EPOCH_UNKNOWN:
+        # The relay may be keeping the entry back.
+        raise PutOff(late.rule.value, late.detail)
+    if time_fault(verified, directory, verified.core.created) is None:
+        raise _wrong_date(late.rule.value, late.detail)
+    raise RefusedEnvelope(late.rule.value, late.detail)
+
+
+def _judge_own_clock(core: Core, now: int) -> None:
+    """This node's clock may be wrong for a moment, and a refusal is final. Raises PutOff."""
+    if core.expires <= now:
+        raise PutOff("envelope-expired", "it arrived after its expiry by this node's clock")
+    for signed in core.provisions:
+        embargo = signed.provision.not_before
+        if embargo is not None and now < embargo:
+            raise PutOff("embargo", "the relay handed it over before the embargo ended")
+
+
+def _wrong_date(code: str, detail: str) -> PutOff:
+    """The envelope keeps the rule as of its own date: it is the relay's receipt that is dated so as to break it."""
+    return PutOff(code, f"by the date of the relay's receipt only: {detail}")
+
+
+def _all_keys_seen(core: Core, directory: Directory) -> bool:
+    """Whether the directory has every key that a Provision or Grant is signed with; the relay may keep one back."""
+    signatures = [signature for signed in core.provisions for signature in signed.signatures]
+    signatures += [signed.signature for signed in core.grants]
+    return all(directory.knows(signature.signer, signature.key_id) for signature in signatures)
 
 
 def _judge_receipt(header: Header, signed: SignedReceipt, directory: Directory, now: int) -> Receipt:
@@ -99,8 +142,9 @@ def _judge_receipt(header: Header, signed: SignedReceipt, directory: Directory, 
         raise PutOff("receipt-signature", str(fault)) from None
     if not receipt_covers(receipt, header):
         raise PutOff("receipt-differs", "the relay's receipt is for another envelope")
-    if receipt.time > now + limits.MAX_CLOCK_AHEAD:
-        raise PutOff("receipt-ahead", "the relay's receipt is dated in the future: check both clocks")
+    date_fault = receipt_date_fault(receipt, header, now)
+    if date_fault is not None:
+        raise PutOff("receipt-date", date_fault)
     if receipt.directory_size > directory.size:
         raise PutOff("directory-behind", "the receipt names a larger directory than this node can see")
     return receipt

@@ -4,15 +4,14 @@ Nothing that arrives is trusted: every envelope goes through the receiver, every
 """
 
 import asyncio
-from collections.abc import Coroutine
 from typing import Final
 
 import aiohttp
 
-from exchange.delivery.state import RecipientState
 from exchange.errors import ExchangeError
 from exchange.logs import get_logger
-from exchange.node.deliveries import Deliveries
+from exchange.node.deliveries import Deliveries, Large
+from exchange.node.fetches import Fetches
 from exchange.node.inbound import PutOff
 from exchange.node.notices import Notices
 from exchange.node.parts import Parts
@@ -24,7 +23,6 @@ from schemas.canon import encode
 from schemas.contexts import Context
 from schemas.errors import DecodeError
 from schemas.ids import KeyId
-from schemas.receipt import Outcome
 from schemas.relayapi import (
     SESSION_STATEMENT,
     Acks,
@@ -42,7 +40,8 @@ from schemas.relayapi import (
 )
 
 _NOT_PUBLISHED: Final = 0.2
-_STATES: Final = {Outcome.DELIVERED: RecipientState.DELIVERED, Outcome.REFUSED: RecipientState.REFUSED}
+# A relay that does not read what it is told is as good as away.
+_SAY: Final = 20
 
 
 class Link:
@@ -54,7 +53,7 @@ class Link:
         self._receiver = receiver
         self._log = get_logger("link")
         self._deliveries = Deliveries(parts, receiver)
-        self._notices = Notices(parts, receiver)
+        self._notices = Notices(parts)
         self.connected = False
         # Since when and why there is no session; None while there is one.
         self.fault: tuple[int, str] | None = None
@@ -63,9 +62,9 @@ class Link:
         """Stay connected until cancelled; pull while a session cannot be had."""
         pause = 1
         while True:
-            if self._parts.keyring.signing.key_id not in self._parts.directory.current.signing:
+            if not self._parts.directory.current.knows(self._parts.member, self._parts.keyring.signing.key_id):
                 why = "this node's signing key is not in the directory: is it certified (`cbm node certify`)?"
-                self.fault = self.fault or (self._parts.clock.now(), why)
+                self._away(why)
                 await asyncio.sleep(_NOT_PUBLISHED)
                 continue
             try:
@@ -74,16 +73,21 @@ class Link:
                 if self.connected:
                     pause = 1
                 self._log.warning("session.ended", why=str(fault))
-                self.fault = self.fault or (self._parts.clock.now(), str(fault))
+                self._away(str(fault))
                 await self._pull()
             finally:
                 self.connected = False
             await asyncio.sleep(pause)
             pause = min(2 * pause, self._parts.config.delivery.retry_most)
 
+    def _away(self, why: str) -> None:
+        """There is no session: since the first fault, for the reason of the last."""
+        since = self.fault[0] if self.fault is not None else self._parts.clock.now()
+        self.fault = (since, why)
+
     async def _session(self) -> None:
         socket, tls_digest = await self._parts.relay.session()
-        fetches = _Fetches(socket)
+        fetches = Fetches(socket)
         async with socket:
             try:
                 await self._authenticate(socket, tls_digest)
@@ -122,7 +126,7 @@ class Link:
             ),
         )
         signature = identity.sign_bytes(Context.SESSION_NODE, statement)
-        await socket.send_bytes(encode_frame(Proof(statement, identity.key_id, signature)))
+        await _say(socket, Proof(statement, identity.key_id, signature))
         welcome = decode_frame(await _bytes(socket))
         if not isinstance(welcome, Welcome):
             raise BadSignature("the relay did not answer the proof")
@@ -130,29 +134,36 @@ class Link:
             self._parts.directory.current, KeyId(challenge.relay), welcome.signature, Context.SESSION_RELAY, statement
         )
 
-    async def _frame(self, frame: Frame, socket: aiohttp.ClientWebSocketResponse, fetches: "_Fetches") -> None:
+    async def _frame(self, frame: Frame, socket: aiohttp.ClientWebSocketResponse, fetches: Fetches) -> None:
         if isinstance(frame, Notice):
             seen = await self._notices.take(frame.acknowledgements)
             if seen:
-                await socket.send_bytes(encode_frame(Seen(seen)))
-        elif isinstance(frame, Deliver) and frame.body is None:
-            # A large one is fetched beside the line, so that an urgent small one does not wait for it.
-            fetches.start(self._deliver_and_answer(frame, socket, fetches))
+                await _say(socket, Seen(seen))
         elif isinstance(frame, Deliver):
-            await self._deliver_and_answer(frame, socket, fetches)
+            await self._deliver(frame, socket, fetches)
         else:
             raise RelayUnreachable("relay-frame", "the relay sent a frame that has no place here")
 
-    async def _deliver_and_answer(
-        self, frame: Deliver, socket: aiohttp.ClientWebSocketResponse, fetches: "_Fetches"
-    ) -> None:
+    async def _deliver(self, frame: Deliver, socket: aiohttp.ClientWebSocketResponse, fetches: Fetches) -> None:
+        """A small envelope is taken at once. A large one is judged at once, so that only what is lawful may wait."""
         try:
-            ack = await self._deliveries.take(frame)
+            result = await (self._deliveries.take(frame) if frame.body is not None else self._deliveries.vet(frame))
+        except PutOff:
+            fetches.begin_again(self._parts.config.delivery.retry_most)
+            return
+        if isinstance(result, Large):
+            fetches.start(self._fetch(result, socket, fetches))
+        elif result is not None:
+            await _say(socket, Acks((result,)))
+
+    async def _fetch(self, large: Large, socket: aiohttp.ClientWebSocketResponse, fetches: Fetches) -> None:
+        try:
+            ack = await self._deliveries.fetch(large)
         except PutOff:
             fetches.begin_again(self._parts.config.delivery.retry_most)
             return
         if ack is not None and not socket.closed:
-            await socket.send_bytes(encode_frame(Acks((ack,))))
+            await _say(socket, Acks((ack,)))
 
     async def _pull(self) -> None:
         """Without a session: take what waits, once."""
@@ -164,7 +175,7 @@ class Link:
             seen = await self._notices.take(mailbox.acknowledgements)
             if seen:
                 await self._parts.relay.seen(Seen(seen))
-        except (ExchangeError, DecodeError, KeyFault) as fault:
+        except (ExchangeError, DecodeError, KeyFault, aiohttp.ClientError, OSError) as fault:
             self._log.warning("pull.failed", why=str(fault))
 
     async def _pulled(self, frame: Deliver) -> bytes | None:
@@ -174,48 +185,13 @@ class Link:
             return None
 
 
-class _Fetches:
-    """Large envelopes that are fetched beside the line, and the end of a session in which something was put off.
-
-    The relay delivers again what was not answered when the session begins anew.
-    """
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self._socket = socket
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._again = False
-        self.fault: Exception | None = None
-
-    def start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(self._guard(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def begin_again(self, seconds: int) -> None:
-        """End the session after a pause, once."""
-        if not self._again:
-            self._again = True
-            self.start(self._close_after(seconds))
-
-    async def _close_after(self, seconds: int) -> None:
-        await asyncio.sleep(seconds)
-        raise RelayUnreachable("put-off", "something was put off: the session begins anew to have it again")
-
-    async def end(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _guard(self, work: Coroutine[None, None, None]) -> None:
-        try:
-            await work
-        except (ExchangeError, DecodeError, KeyFault, aiohttp.ClientError, OSError) as fault:
-            self.fault = fault
-            await self._socket.close()
-
-
 async def _bytes(socket: aiohttp.ClientWebSocketResponse) -> bytes:
     try:
         return await socket.receive_bytes(timeout=20)
     except (TypeError, TimeoutError):
         raise RelayUnreachable("session-refused", "the relay closed the session before it began") from None
+
+
+async def _say(socket: aiohttp.ClientWebSocketResponse, frame: Frame) -> None:
+    async with asyncio.timeout(_SAY):
+        await socket.send_bytes(encode_frame(frame))

@@ -3,15 +3,16 @@
 from typing import Final
 
 from exchange.delivery.state import RecipientState
+from exchange.node.alarms import Alarms
 from exchange.node.parts import Parts
-from exchange.node.receiver import Receiver
+from exchange.storage.node_values import OutboxEnvelope
 from keys.errors import BadSignature, KeyFault
 from keys.verify import verify_acknowledgement
 from schemas.canon import decode
 from schemas.envelope import decode_header
 from schemas.errors import DecodeError
 from schemas.limits import MAX_CLOCK_AHEAD, MAX_SMALL_OBJECT
-from schemas.receipt import SIGNED_ACKNOWLEDGEMENT, Outcome
+from schemas.receipt import SIGNED_ACKNOWLEDGEMENT, Acknowledgement, Outcome
 from schemas.relayapi import SeenItem
 
 _STATES: Final = {Outcome.DELIVERED: RecipientState.DELIVERED, Outcome.REFUSED: RecipientState.REFUSED}
@@ -20,10 +21,10 @@ _STATES: Final = {Outcome.DELIVERED: RecipientState.DELIVERED, Outcome.REFUSED: 
 class Notices:
     """What recipients answered."""
 
-    def __init__(self, parts: Parts, receiver: Receiver) -> None:
-        """Over the node's parts; the receiver raises the alarms."""
+    def __init__(self, parts: Parts) -> None:
+        """Over the node's parts."""
         self._parts = parts
-        self._receiver = receiver
+        self._alarms = Alarms(parts.stores.inbox, parts.clock)
 
     async def take(self, acknowledgements: tuple[bytes, ...]) -> tuple[SeenItem, ...]:
         """Verify acknowledgements of envelopes of ours and put them on file; gives those that need not come again."""
@@ -32,9 +33,8 @@ class Notices:
             try:
                 item = await self._notice(raw)
             except (DecodeError, KeyFault) as fault:
-                await self._receiver.alarm(
-                    f"bad-notice:{fault}", "bad-notice", None, f"the relay passed on a false acknowledgement: {fault}"
-                )
+                detail = f"the relay passed on a false acknowledgement: {fault}"
+                await self._alarms.tell_daily(f"bad-notice:{type(fault).__name__}", "bad-notice", None, detail)
                 continue
             seen.append(item)
         return tuple(seen)
@@ -44,7 +44,7 @@ class Notices:
         now = parts.clock.now()
         signed = decode(SIGNED_ACKNOWLEDGEMENT, raw, 2 * MAX_SMALL_OBJECT)
         ack = signed.acknowledgement
-        if ack.key_id not in parts.directory.current.signing:
+        if not parts.directory.current.knows(ack.recipient, ack.key_id):
             await parts.directory.update(parts.relay, now)
         sent = await parts.stores.evidence.envelope(ack.envelope)
         if sent is None or ack.sender != parts.member or sent.header_digest != ack.header_digest:
@@ -57,12 +57,16 @@ class Notices:
         verify_acknowledgement(signed, parts.directory.current, ack.time)
         state = _STATES[ack.outcome]
         await parts.stores.evidence.save_acknowledgement(ack.envelope, ack.recipient, state.value, raw, now)
-        if ack.outcome is Outcome.REFUSED:
-            await self._receiver.alarm(
-                f"recipient-refused:{ack.envelope.hex()}:{ack.recipient}",
-                "recipient-refused",
-                ack.recipient,
-                f"the node of {ack.recipient} refused envelope {ack.envelope.hex()}",
-            )
+        await self._tell(ack, sent)
         parts.wakes.tell_news()
         return SeenItem(ack.envelope, ack.recipient)
+
+    async def _tell(self, ack: Acknowledgement, sent: OutboxEnvelope) -> None:
+        """What people should know of an acknowledgement."""
+        envelope, recipient = ack.envelope.hex(), ack.recipient
+        if ack.outcome is Outcome.REFUSED:
+            detail = f"the node of {recipient} refused envelope {envelope}"
+            await self._alarms.tell(f"recipient-refused:{envelope}:{recipient}", "recipient-refused", recipient, detail)
+        elif sent.state == "refused":
+            detail = f"the relay said that it refused envelope {envelope}, and {recipient} has it by the relay"
+            await self._alarms.tell(f"relay-contradicts:{envelope}", "relay-contradicts", None, detail)

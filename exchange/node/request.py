@@ -15,7 +15,8 @@ from keys.directory import Directory
 from schemas import limits
 from schemas.errors import DecodeError
 from schemas.ids import SECRETARIAT, MemberId, member_id
-from schemas.record_errors import RecordError
+from schemas.record_errors import RecordError, shorten
+from schemas.registry import AGREED_ELSEWHERE
 from schemas.terms import Onward, Precedence, Purpose, Tlp, from_label
 from schemas.validate import ValidationReport, matches_terms, validate_record
 
@@ -43,7 +44,6 @@ class SendRequest(BaseModel):
     copy_secretariat: bool = False
     precedence: str = Precedence.ROUTINE.label
     expires: str | int = _DEFAULT_EXPIRES
-    thread: str | None = Field(None, max_length=80)
 
 
 class ForwardRequest(BaseModel):
@@ -169,14 +169,18 @@ def invalid_record(error: RecordError) -> Invalid:
     return Invalid("invalid-record", detail, {"path": "/record" + first.path, "faults": faults})
 
 
-def may_use_measure(patterns: tuple[str, ...], measure: str) -> bool:
-    """Whether a token's patterns admit a measure: its number, or a beginning and a star."""
-    return any(
-        measure.startswith(pattern[:-1]) if pattern.endswith("*") else measure == pattern for pattern in patterns
-    )
+def may_use_measure(patterns: tuple[str, ...], measure: str, record_type: object) -> bool:
+    """Whether a token's patterns admit a record: its measure, or a beginning of that and a star.
+
+    The number 1.5 does not say what a record is about, so there the record type is part of what is admitted.
+    """
+    name = f"{measure}:{record_type}" if measure == AGREED_ELSEWHERE else measure
+    return any(name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern for pattern in patterns)
 
 
-def require_measure(patterns: tuple[str, ...], measure: str) -> None:
-    """Raises Forbidden when a token is not for this measure."""
-    if not may_use_measure(patterns, measure):
-        raise Forbidden("measure-not-allowed", f"this token is not for measure {measure}: ask your node's operator")
+def require_measure(patterns: tuple[str, ...], measure: str, record_type: object) -> None:
+    """Raises Forbidden when a token is not for this measure; `record_type` as the record states it."""
+    if not may_use_measure(patterns, measure, record_type):
+        about = f" with record type {shorten(record_type)}" if measure == AGREED_ELSEWHERE else ""
+        detail = f"this token is not for measure {measure}{about}: ask your node's operator"
+        raise Forbidden("measure-not-allowed", detail)

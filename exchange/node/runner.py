@@ -2,13 +2,17 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from aiohttp import web
 
+from exchange.certificates import server_context
 from exchange.errors import ExchangeError, Invalid, Json
 from exchange.logs import get_logger
+from exchange.node.alarms import Alarms, place_of
 from exchange.node.api import Api
 from exchange.node.compose import Composer, date_text
 from exchange.node.config import Listen
@@ -21,7 +25,10 @@ from exchange.node.sender import Sender
 from exchange.process import address_of
 from schemas.statement import DirectoryEntry
 
-_LAST_ALARMS = 20
+_LAST_ALARMS: Final = 20
+# Seconds between the failure of a loop and its next beginning.
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 60.0
 
 
 class Node:
@@ -31,17 +38,18 @@ class Node:
         """`statement`: this node's certified signing key, when it has been installed."""
         self._parts = parts
         self._log = get_logger("node")
+        self._alarms = Alarms(parts.stores.inbox, parts.clock)
         self.receiver = Receiver(parts)
         self.sealer = Sealer(parts)
         self.sender = Sender(parts)
         self.link = Link(parts, self.receiver)
-        self.housekeeper = Housekeeper(parts, self.receiver, statement)
+        self.housekeeper = Housekeeper(parts, statement)
         self.api = Api(parts, Composer(parts), self.status, lambda: self.link.connected)
 
     async def serve(self, folder: Path, ready: Callable[[str], None], stop: asyncio.Event) -> None:
         """Serve until `stop` is set; `ready` is called with the URL once requests are accepted.
 
-        Raises Invalid when the address cannot be listened on, ExchangeError when one of the loops ended by itself.
+        Raises Invalid when the address cannot be listened on.
         """
         listen = self._parts.config.listen
         orphans = self._parts.files.remove_orphans(*await self._parts.stores.views.files())
@@ -56,9 +64,10 @@ class Node:
             await runner.cleanup()
             raise Invalid("bad-address", f"cannot listen on {listen.host}:{listen.port}: {fault.strerror}") from None
         loops = [
-            asyncio.create_task(loop(), name=name)
+            asyncio.create_task(self._keep(name, loop), name=name)
             for name, loop in (
                 ("housekeeping", self.housekeeper.run),
+                ("directory", self.housekeeper.follow),
                 ("sealer", self.sealer.run),
                 ("sender", self.sender.run),
                 ("link", self.link.run),
@@ -67,12 +76,7 @@ class Node:
         stopping = asyncio.create_task(stop.wait())
         try:
             ready(address_of(runner, context is not None))
-            # A loop that ends is a fault of the program: a node that only seems to run is worse than none.
             await asyncio.wait([*loops, stopping], return_when=asyncio.FIRST_COMPLETED)
-            for ended in loops:
-                if ended.done() and not ended.cancelled():
-                    self._log.critical("node.loop-ended", loop=ended.get_name(), exc_info=ended.exception())
-                    raise ExchangeError("loop-ended", f"the node's {ended.get_name()} has failed: its log says why")
         finally:
             stopping.cancel()
             for task in loops:
@@ -80,6 +84,28 @@ class Node:
             await asyncio.gather(*loops, stopping, return_exceptions=True)
             await runner.cleanup()
             await self._parts.relay.close()
+
+    async def _keep(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+        """Run a loop; one that fails is told and begins again after a pause.
+
+        What makes it fail may come from a peer: it must not be able to end the others, or the process.
+        """
+        pause = _FIRST_PAUSE
+        while True:
+            began = self._parts.clock.now()
+            try:
+                await loop()
+                where = "it ended"
+            except Exception as fault:  # noqa: BLE001  # see above
+                where = place_of(fault)
+            self._log.critical("node.loop-failed", loop=name, fault=where)
+            detail = f"the node's {name} has failed ({where}) and begins again: report the log"
+            with suppress(ExchangeError):
+                await self._alarms.tell_daily(f"loop:{name}:{where}", "fault", None, detail)
+            if self._parts.clock.now() - began > _LONGEST_PAUSE:
+                pause = _FIRST_PAUSE
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def status(self) -> dict[str, Json]:
         """How the node is, for its operators: what waits and why, since when the relay is away, alarms."""
@@ -109,13 +135,7 @@ class Node:
 
 
 def _tls_context(listen: Listen, folder: Path) -> ssl.SSLContext | None:
-    """TLS for ministries; None on plain loopback. Raises Invalid when the files cannot be used."""
+    """TLS for ministries; None on plain loopback. Raises Invalid, also for a key that others can read."""
     if listen.tls_certificate is None or listen.tls_key is None:
         return None
-    try:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_cert_chain(folder / listen.tls_certificate, folder / listen.tls_key)
-    except (OSError, ValueError) as fault:
-        raise Invalid("bad-certificate", f"listen.tls_certificate and tls_key cannot be used: {fault}") from None
-    return context
+    return server_context(folder / listen.tls_certificate, folder / listen.tls_key)

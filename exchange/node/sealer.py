@@ -11,6 +11,8 @@ from exchange.consent.decision import Ledger
 from exchange.delivery.times import time_fault
 from exchange.errors import ExchangeError, Forbidden
 from exchange.logs import get_logger
+from exchange.node.alarms import Alarms, place_of
+from exchange.node.files import manifest_name
 from exchange.node.outbound import (
     NextPlace,
     Parcel,
@@ -23,6 +25,7 @@ from exchange.node.outbound import (
     sign_provision,
 )
 from exchange.node.parts import Parts
+from exchange.node.rests import Rests
 from exchange.node.wake import wait_for
 from exchange.storage.node_values import Message, OutboxEnvelope, Place, SettledStream, StreamOut
 from keys.digests import header_digest
@@ -47,6 +50,7 @@ HEADS: Final = 2
 _BATCH: Final = 64
 _HEAD_EXPIRES: Final = 3 * DAY
 _LOOK_AGAIN: Final = 1.0
+_LONGEST_REST: Final = 600
 
 
 class Sealer:
@@ -56,30 +60,37 @@ class Sealer:
         """Over the node's parts."""
         self._parts = parts
         self._log = get_logger("sealer")
+        # How far the round through the waiting messages has come: each has its turn, however many they are.
+        self._round = 0
+        # Those whose body was sealed in vain; a try that fails before that costs nothing.
+        self._rests = Rests(_LONGEST_REST)
+        self._alarms = Alarms(parts.stores.inbox, parts.clock)
 
     async def run(self) -> None:
         """Seal until cancelled."""
         wakes = self._parts.wakes
         while True:
             wakes.to_seal.clear()
-            if await self.seal_due() == 0:
+            try:
+                sealed = await self.seal_due()
+            except ExchangeError as fault:
+                self._log.error("sealer.fault", code=fault.code, why=fault.detail)
+                sealed = 0
+            if sealed == 0:
                 await wait_for(wakes.to_seal, _LOOK_AGAIN)
 
     async def seal_due(self) -> int:
         """Seal one batch; gives how many were sealed. A message that cannot be sealed yet says why and waits."""
         parts = self._parts
         now = parts.clock.now()
-        sealed = 0
-        for message in await parts.stores.outbox.queued(now, _BATCH):
-            try:
-                await self._seal_message(message, now)
-                sealed += 1
-            except (KeyFault, ExchangeError, DecodeError) as fault:
-                if message.waits != str(fault):
-                    # What is missing may have been published since the last look.
-                    parts.wakes.directory.set()
-                    await parts.stores.outbox.set_waits(message.id, str(fault))
-                    self._log.warning("message.waits", message=message.id.hex(), why=str(fault))
+        sealed = await self._seal_queued()
+        waiting = await parts.stores.outbox.waiting(now, self._round, _BATCH)
+        self._round = waiting[-1].seq if len(waiting) == _BATCH else 0
+        for message in waiting:
+            if not self._rests.resting(message.id, now):
+                sealed += await self._try(message)
+                if _is_large(message):
+                    sealed += await self._seal_queued()
         for stream in await parts.stores.evidence.heads_due(now):
             sealed += await self._seal_head(stream, now)
         if sealed:
@@ -87,9 +98,43 @@ class Sealer:
             parts.wakes.tell_news()
         return sealed
 
+    async def _seal_queued(self) -> int:
+        """Seal what waits for nothing, in order of precedence; after a large one, what has become urgent meanwhile."""
+        outbox = self._parts.stores.outbox
+        sealed, left = 0, _BATCH
+        batch = await outbox.queued(self._parts.clock.now(), left)
+        while batch and left:
+            message, batch, left = batch[0], batch[1:], left - 1
+            sealed += await self._try(message)
+            if _is_large(message):
+                self._parts.wakes.to_send.set()
+                batch = await outbox.queued(self._parts.clock.now(), left)
+        return sealed
+
+    async def _try(self, message: Message) -> int:
+        """1 when it was sealed; otherwise it says why, waits, and keeps nobody else from going."""
+        try:
+            await self._seal_message(message, self._parts.clock.now())
+        except (KeyFault, ExchangeError, DecodeError) as fault:
+            why = str(fault)
+        except Exception as fault:  # noqa: BLE001  # what others published must not stop the others' messages
+            why = f"it meets a fault of this program: {place_of(fault)}"
+            await self._alarms.tell_daily(f"seal-fault:{place_of(fault)}", "fault", None, f"a message waits: {why}")
+        else:
+            self._rests.done(message.id)
+            return 1
+        if message.waits != why:
+            # What is missing may have been published since the last look.
+            self._parts.wakes.directory.set()
+            await self._parts.stores.outbox.set_waits(message.id, why)
+            self._log.warning("message.waits", message=message.id.hex(), why=why)
+        return 0
+
     async def _seal_message(self, message: Message, now: int) -> None:
         parts = self._parts
-        raw = parts.keyring.vault.open("manifest", message.id, message.sealed_manifest)
+        raw = parts.keyring.vault.open(
+            "manifest", manifest_name(message.id, message.attachments), message.sealed_manifest
+        )
         attachments = read_manifest(raw).attachments
         recipients = tuple(MemberId(code) for code in message.recipients)
         directory = parts.directory.current
@@ -166,12 +211,8 @@ class Sealer:
         size = len(manifest) + sum(attachment.size for attachment in attachments)
         small = sealed_size(2 * size + 2048) <= INLINE_BODY
         body = _Body(ciphertext)
-        if small:
-            stored: bytes | None = b"".join(body)
-        else:
-            stored = None
-            await asyncio.to_thread(parts.files.write_body, parcel.envelope, body)
         try:
+            stored = await self._stored(parcel, body, small)
             streams = await parts.stores.outbox.streams_out(kind)
             places = tuple(_next_place(recipient, streams.get(recipient)) for recipient in recipients)
             header = seal_header(
@@ -196,8 +237,17 @@ class Sealer:
         except Exception:
             # Not when it is cancelled: the commit may stand, and an orphan is removed at the next start.
             parts.files.remove_body(parcel.envelope)
+            if message is not None and not small:
+                self._rests.failed(message, parcel.created)
             raise
         self._log.info("envelope.sealed", envelope=parcel.envelope.hex(), recipients=len(recipients), size=body.size)
+
+    async def _stored(self, parcel: Parcel, body: Iterable[bytes], small: bool) -> bytes | None:
+        """A small ciphertext goes into the row, a large one into the spool."""
+        if small:
+            return b"".join(body)
+        await asyncio.to_thread(self._parts.files.write_body, parcel.envelope, body)
+        return None
 
     def _check(self, header: Header, directory: Directory, now: int) -> None:
         """The sender's node judges its own envelope by the rule that the relay and the receivers use."""
@@ -226,6 +276,11 @@ class _Body:
 
     def digest(self) -> Digest:
         return Digest(self._digest.digest())
+
+
+def _is_large(message: Message) -> bool:
+    """Whether sealing it takes long enough for others to be looked at."""
+    return bool(message.attachments) or len(message.sealed_manifest) > INLINE_BODY
 
 
 def _next_place(recipient: MemberId, stream: StreamOut | None) -> NextPlace:

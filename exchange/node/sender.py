@@ -5,12 +5,16 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-from exchange.delivery.receipts import receipt_covers
+from exchange.delivery.receipts import receipt_covers, receipt_date_fault
+from exchange.errors import ExchangeError
 from exchange.logs import get_logger
+from exchange.node.alarms import Alarms, place_of
 from exchange.node.parts import Parts
+from exchange.node.places import Places
+from exchange.node.rests import Rests
 from exchange.node.transport import RelayRefused, RelayUnreachable
 from exchange.node.wake import wait_for
-from exchange.storage.node_values import Alarm, OutboxEnvelope
+from exchange.storage.node_values import OutboxEnvelope
 from keys.errors import KeyFault
 from keys.primitives import random_bytes
 from keys.verify import verify_receipt
@@ -19,9 +23,22 @@ from schemas.content import VoidReason
 from schemas.envelope import decode_header
 from schemas.errors import DecodeError
 from schemas.receipt import SIGNED_RECEIPT, SignedReceipt
+from schemas.terms import Precedence
 
-# Envelopes under way at once: enough to fill the relay's group commit, few enough to hold in memory.
-_AT_ONCE: Final = 16
+# Envelopes under way at once: enough to fill the relay's group commit, few enough to hold in memory. The last places
+# are for the more urgent, whatever the relay does with the others.
+_AT_ONCE: Final = {
+    Precedence.ROUTINE: 10,
+    Precedence.PRIORITY: 12,
+    Precedence.IMMEDIATE: 14,
+    Precedence.FLASH: 16,
+}
+_LOOKED_AT: Final = 2 * max(_AT_ONCE.values())
+_EXPIRED_AT_ONCE: Final = 256
+# This node judged the same by its own directory: the relay lacks an entry, as after a restore, and will have it again.
+_RELAY_BEHIND: Final = frozenset(
+    {"bad-signature", "untrusted", "epoch-unknown", "provision-signature", "grant-signature"}
+)
 _LOOK_AGAIN: Final = 1.0
 
 
@@ -32,8 +49,12 @@ class Sender:
         """Over the node's parts."""
         self._parts = parts
         self._log = get_logger("sender")
+        self._alarms = Alarms(parts.stores.inbox, parts.clock)
+        self._places = Places(_AT_ONCE)
         self._under_way: dict[bytes, asyncio.Task[None]] = {}
-        # Since when and why the relay cannot be reached; None while it can.
+        # Those whose sending met a fault of this node, which may be one of the store too.
+        self._rests = Rests(parts.config.delivery.retry_most)
+        # Since when, and why by the last try, the relay cannot be reached; None while it can.
         self.unreachable: tuple[int, str] | None = None
 
     async def run(self) -> None:
@@ -42,52 +63,65 @@ class Sender:
         try:
             while True:
                 wakes.to_send.clear()
-                await self._start_due()
+                try:
+                    await self._expire_due()
+                    await self._start_due()
+                except ExchangeError as fault:
+                    self._log.error("sender.fault", code=fault.code, why=fault.detail)
                 await wait_for(wakes.to_send, _LOOK_AGAIN)
         finally:
             for task in self._under_way.values():
                 task.cancel()
 
+    async def _expire_due(self) -> None:
+        """What has expired needs no place to say so."""
+        for envelope in await self._parts.stores.outbox.to_expire(self._parts.clock.now(), _EXPIRED_AT_ONCE):
+            if envelope not in self._under_way:
+                await self._expired(envelope)
+
     async def _start_due(self) -> None:
-        """Start the most urgent ones that are due and not under way, up to the bound."""
+        """Start the most urgent ones that are due and not under way, as far as there are places for them."""
         now = self._parts.clock.now()
-        free = _AT_ONCE - len(self._under_way)
-        if free <= 0:
-            return
-        for envelope in await self._parts.stores.outbox.to_send(now, 2 * _AT_ONCE):
-            if envelope.envelope not in self._under_way and free > 0:
-                free -= 1
-                task = asyncio.create_task(self._send_one(envelope))
-                self._under_way[envelope.envelope] = task
-                task.add_done_callback(partial(self._ended, envelope.envelope))
+        for envelope in await self._parts.stores.outbox.to_send(now, _LOOKED_AT):
+            if envelope.envelope in self._under_way or self._rests.resting(envelope.envelope, now):
+                continue
+            if not self._places.take(Precedence(envelope.precedence)):
+                return
+            task = asyncio.create_task(self._send(envelope))
+            self._under_way[envelope.envelope] = task
+            task.add_done_callback(partial(self._ended, envelope.envelope))
 
     def _ended(self, envelope: bytes, task: asyncio.Task[None]) -> None:
-        self._under_way.pop(envelope, None)
         if not task.cancelled() and (fault := task.exception()) is not None:
-            self._log.error("send.fault", envelope=envelope.hex(), fault=type(fault).__name__)
+            self._log.error("send.fault", envelope=envelope.hex(), fault=place_of(fault))
+        self._under_way.pop(envelope, None)
+        self._places.give_back()
         self._parts.wakes.to_send.set()
+
+    async def _send(self, envelope: OutboxEnvelope) -> None:
+        """One try; a fault of this node must not become a try after the other without a pause."""
+        try:
+            await self._send_one(envelope)
+        except Exception as fault:  # noqa: BLE001  # whatever it is, it is this envelope's
+            where = place_of(fault)
+            self._rests.failed(envelope.envelope, self._parts.clock.now())
+            self._log.error("send.fault", envelope=envelope.envelope.hex(), fault=where)
+            if not isinstance(fault, ExchangeError):
+                detail = f"sending envelope {envelope.envelope.hex()} meets a fault of this program: {where}"
+                await self._alarms.tell_daily(f"send-fault:{where}", "fault", None, detail)
 
     async def _send_one(self, envelope: OutboxEnvelope) -> None:
         parts = self._parts
         now = parts.clock.now()
         if envelope.expires <= now:
-            await self._finish(envelope, "expired", VoidReason.EXPIRED, "it expired before the relay accepted it")
+            await self._expired(envelope.envelope)
             return
         try:
             receipt = await parts.relay.post_envelope(envelope.header, self._body(envelope))
             self._verify(envelope, receipt)
         except RelayRefused as refusal:
             self.unreachable = None
-            await self._finish(envelope, "refused", VoidReason.REFUSED, f"{refusal.code}: {refusal.detail}")
-            await parts.stores.inbox.add_alarm(
-                Alarm(
-                    fact=f"refused:{envelope.envelope.hex()}",
-                    kind="relay-refused",
-                    member=None,
-                    detail=f"the relay refused envelope {envelope.envelope.hex()}: {refusal.code}: {refusal.detail}",
-                    time=now,
-                )
-            )
+            await self._refused(envelope, refusal, now)
             return
         except (RelayUnreachable, DecodeError, KeyFault) as fault:
             await self._retry_later(envelope, str(fault), now)
@@ -98,18 +132,31 @@ class Sender:
         parts.wakes.tell_news()
         self._log.info("envelope.accepted", envelope=envelope.envelope.hex())
 
+    async def _refused(self, envelope: OutboxEnvelope, refusal: RelayRefused, now: int) -> None:
+        said = f"the relay refused envelope {envelope.envelope.hex()}: {refusal.code}: {refusal.detail}"
+        if refusal.code in _RELAY_BEHIND:
+            await self._alarms.tell_daily(f"relay-behind:{refusal.code}", "relay-behind", None, said)
+            await self._retry_later(envelope, said, now)
+            return
+        why = f"{refusal.code}: {refusal.detail}"
+        await self._finish(envelope.envelope, "refused", VoidReason.REFUSED, why)
+        await self._alarms.tell(f"refused:{envelope.envelope.hex()}", "relay-refused", None, said)
+
     def _body(self, envelope: OutboxEnvelope) -> Iterator[bytes]:
         return iter([envelope.body]) if envelope.body is not None else self._parts.files.read_body(envelope.envelope)
 
     def _verify(self, envelope: OutboxEnvelope, signed: SignedReceipt) -> None:
-        """The receipt is the relay's and about these bytes. Raises KeyFault."""
+        """The receipt is the relay's, about these bytes, and of a possible time. Raises KeyFault."""
         receipt = verify_receipt(signed, self._parts.directory.current)
-        if not receipt_covers(receipt, decode_header(envelope.header)):
+        header = decode_header(envelope.header)
+        if not receipt_covers(receipt, header):
             raise KeyFault("the relay's receipt is for another envelope")
+        date_fault = receipt_date_fault(receipt, header, self._parts.clock.now())
+        if date_fault is not None:
+            raise KeyFault(date_fault)
 
     async def _retry_later(self, envelope: OutboxEnvelope, why: str, now: int) -> None:
-        if self.unreachable is None:
-            self.unreachable = (now, why)
+        self.unreachable = (self.unreachable[0] if self.unreachable is not None else now, why)
         most = self._parts.config.delivery.retry_most
         pause = min(most, 2 ** min(envelope.attempts, 16))
         # A little of it is by chance, so that nodes do not come back to a restarted relay all at once.
@@ -117,9 +164,12 @@ class Sender:
         await self._parts.stores.outbox.save_failed(envelope.envelope, why, now + pause)
         self._log.warning("send.retry", envelope=envelope.envelope.hex(), attempts=envelope.attempts + 1, why=why)
 
-    async def _finish(self, envelope: OutboxEnvelope, state: str, reason: VoidReason, why: str) -> None:
+    async def _expired(self, envelope: bytes) -> None:
+        await self._finish(envelope, "expired", VoidReason.EXPIRED, "it expired before the relay accepted it")
+
+    async def _finish(self, envelope: bytes, state: str, reason: VoidReason, why: str) -> None:
         parts = self._parts
-        await parts.stores.outbox.save_final(envelope.envelope, state, reason, why, parts.clock.now())
-        parts.files.remove_body(envelope.envelope)
+        await parts.stores.outbox.save_final(envelope, state, reason, why, parts.clock.now())
+        parts.files.remove_body(envelope)
         parts.wakes.tell_news()
-        self._log.warning("envelope.not-sent", envelope=envelope.envelope.hex(), state=state, why=why)
+        self._log.warning("envelope.not-sent", envelope=envelope.hex(), state=state, why=why)

@@ -21,11 +21,11 @@ class PinnedCertificates(aiohttp.Fingerprint):
     def check(self, transport: Transport) -> None:
         """Raises aiohttp.ServerFingerprintMismatch, before a byte of a request was sent."""
         tunnel = transport.get_extra_info("ssl_object")
-        if tunnel is None:
-            return
-        got = hashlib.sha256(tunnel.getpeercert(binary_form=True)).digest()
+        # A connection that is closing may have neither tunnel nor peer any more.
+        certificate = tunnel.getpeercert(binary_form=True) if tunnel is not None else None
+        got = hashlib.sha256(certificate).digest() if certificate is not None else b""
         if not any(equal(got, digest) for digest in self._digests):
-            host, port, *_ = transport.get_extra_info("peername")
+            host, port = (transport.get_extra_info("peername") or ("", 0))[:2]
             raise aiohttp.ServerFingerprintMismatch(self.fingerprint, got, host, port)
 
 

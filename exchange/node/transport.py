@@ -8,7 +8,9 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+import re
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -18,6 +20,7 @@ from http_message_signatures import HTTPMessageSigner, algorithms
 
 from exchange.clock import Clock
 from exchange.errors import ExchangeError
+from exchange.node.patience import Patience
 from exchange.node.tls import PinnedCertificates, pinned_context
 from keys.identity import SigningIdentity
 from keys.primitives import random_bytes
@@ -50,6 +53,8 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=10, sock_read=30)
 # What one page of the directory may hold; the relay sends less.
 _MAX_PAGE: Final = 8 * limits.MIB
 _SIGNATURE_AGE: Final = timedelta(seconds=60)
+_CODE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_MAX_DETAIL: Final = 300
 
 
 class RelayUnreachable(ExchangeError):
@@ -102,13 +107,17 @@ class RelayClient:
 
     async def post_envelope(self, header: bytes, body: Iterator[bytes]) -> SignedReceipt:
         """Hand over an envelope; gives the relay's receipt, not yet verified."""
+        patience = Patience()
 
         async def stream() -> AsyncIterator[bytes]:
             yield frame_prefix(header) + header
             while piece := await asyncio.to_thread(next, body, b""):
                 yield piece
+                # Asked for the next one: this one has left.
+                patience.moved(len(piece))
 
-        answer = await self._request("POST", PATH_ENVELOPES, data=stream(), most=limits.MAX_SMALL_OBJECT * 2)
+        most = limits.MAX_SMALL_OBJECT * 2
+        answer = await self._request("POST", PATH_ENVELOPES, data=stream(), most=most, patience=patience)
         return decode(SIGNED_RECEIPT, answer, limits.MAX_SMALL_OBJECT * 2)
 
     async def directory(self, start: int) -> tuple[bytes, ...]:
@@ -138,8 +147,8 @@ class RelayClient:
         """Say which notices are on file, without a session."""
         await self._request("POST", PATH_NOTICES, data=encode(SEEN, seen), most=limits.KIB, signed=True)
 
-    async def body(self, sender: str, envelope: bytes) -> AsyncIterator[bytes]:
-        """Stream an envelope's ciphertext."""
+    async def body(self, sender: str, envelope: bytes) -> AsyncGenerator[bytes, None]:
+        """Stream an envelope's ciphertext; the caller has the Patience, because it has the pieces."""
         path = f"{PATH_BODIES}/{sender}/{envelope.hex()}"
         async with self._open("GET", path, self._signed("GET", path, None), None) as response:
             await _refuse_bad_status(response)
@@ -149,27 +158,44 @@ class RelayClient:
     async def session(self) -> tuple[aiohttp.ClientWebSocketResponse, Digest | None]:
         """Connect the WebSocket; gives it and the digest of the certificate that this connection saw."""
         try:
-            socket = await self._http().ws_connect(
-                self._url + PATH_SESSION, ssl=self._context, max_msg_size=MAX_FRAME + 1, heartbeat=20, autoping=True
-            )
+            async with Patience():
+                socket = await self._http().ws_connect(
+                    self._url + PATH_SESSION, ssl=self._context, max_msg_size=MAX_FRAME + 1, heartbeat=20, autoping=True
+                )
         except (aiohttp.ClientError, TimeoutError, OSError) as fault:
             raise self._unreachable(fault) from None
         if not self.tls:
             return socket, None
         tunnel = socket.get_extra_info("ssl_object")
-        certificate = tunnel.getpeercert(binary_form=True)
+        certificate = tunnel.getpeercert(binary_form=True) if tunnel is not None else None
+        if certificate is None:
+            await socket.close()
+            raise RelayUnreachable("relay-unreachable", f"the relay at {self._url} closed the connection at once")
         return socket, Digest(hashlib.sha256(certificate).digest())
 
-    async def _request(self, method: str, path: str, *, most: int, data: _Data = None, signed: bool = False) -> bytes:
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        most: int,
+        data: _Data = None,
+        signed: bool = False,
+        patience: Patience | None = None,
+    ) -> bytes:
         headers = self._signed(method, path, data if isinstance(data, bytes) else None) if signed else {}
-        async with self._open(method, path, headers, data) as response:
-            await _refuse_bad_status(response)
-            answer = bytearray()
-            async for piece in response.content.iter_chunked(limits.CHUNK):
-                answer += piece
-                if len(answer) > most:
-                    raise RelayUnreachable("relay-answer", "the relay's answer is larger than the protocol allows")
-            return bytes(answer)
+        try:
+            async with patience or Patience() as waiting, self._open(method, path, headers, data) as response:
+                await _refuse_bad_status(response)
+                answer = bytearray()
+                async for piece in response.content.iter_chunked(limits.CHUNK):
+                    answer += piece
+                    waiting.moved(len(piece))
+                    if len(answer) > most:
+                        raise RelayUnreachable("relay-answer", "the relay's answer is larger than the protocol allows")
+                return bytes(answer)
+        except TimeoutError as fault:
+            raise self._unreachable(fault) from None
 
     @asynccontextmanager
     async def _open(
@@ -205,7 +231,11 @@ class RelayClient:
         if self._session is None:
             pinned = PinnedCertificates(self._digests) if self._digests else False
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=pinned), timeout=_TIMEOUT, auto_decompress=False
+                connector=aiohttp.TCPConnector(ssl=pinned),
+                timeout=_TIMEOUT,
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=(_no_redirects,),
             )
         return self._session
 
@@ -219,28 +249,48 @@ class RelayClient:
 def _why(fault: BaseException) -> str:
     """A network fault in words, without the library's objects."""
     cause = fault.os_error if isinstance(fault, aiohttp.ClientConnectorError) else fault
+    if isinstance(cause, ssl.SSLError):
+        # Its number is one of the TLS library's, not the system's.
+        return f"TLS failed: {cause.reason or 'no reason given'}"
     if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
         return os.strerror(cause.errno)
+    if isinstance(cause, TimeoutError):
+        return "not in time"
     return str(cause) or type(cause).__name__
+
+
+async def _no_redirects(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """A relay that sends a node elsewhere is not followed: it would choose the peer, and with it leave TLS."""
+    response = await handler(request)
+    if 300 <= response.status < 400:
+        response.close()
+        raise RelayUnreachable("relay-redirect", f"the relay answered {response.status}: redirects are not followed")
+    return response
 
 
 async def _refuse_bad_status(response: aiohttp.ClientResponse) -> None:
     if response.status < 300:
         return
-    text = (await response.content.read(16 * limits.KIB)).decode("utf-8", "replace")
-    code, detail, extra = _problem(text)
-    if response.status >= 500 or response.status in _RETRY_STATUS or response.status < 400:
+    code, detail, extra = _problem(await response.content.read(16 * limits.KIB))
+    # Final is only what the relay says by a code of the protocol; anything may stand before it and say 404.
+    if not code or response.status >= 500 or response.status in _RETRY_STATUS:
         raise RelayUnreachable(code or "relay-busy", detail or f"the relay answered {response.status}")
-    raise RelayRefused(code or "refused", detail or f"the relay answered {response.status}", extra)
+    raise RelayRefused(code, detail or f"the relay answered {response.status}", extra)
 
 
-def _problem(text: str) -> tuple[str, str, dict[str, Any]]:
+def _problem(data: bytes) -> tuple[str, str, dict[str, Any]]:
     """Code, detail and members of a problem document; the relay is not trusted to send one."""
     try:
-        document = json.loads(text)
+        document = json.loads(data)
         kind, detail = str(document.get("type", "")), str(document.get("detail", ""))
     except (ValueError, AttributeError, RecursionError):
         return "", "", {}
+    code = kind.removeprefix("urn:cbm:problem:")
     known = ("rule", "recipient", "provider", "provision")
-    extra = {key: value for key, value in document.items() if key in known and isinstance(value, str)}
-    return kind.removeprefix("urn:cbm:problem:")[:64], detail.splitlines()[0][:300] if detail else "", extra
+    extra = {key: _clean(value) for key, value in document.items() if key in known and isinstance(value, str)}
+    return code if _CODE.fullmatch(code) else "", _clean(detail), extra
+
+
+def _clean(text: str) -> str:
+    """One line that can be stored and shown: JSON may hold halves of characters, and control codes."""
+    return "".join(char if char.isprintable() else " " for char in text[:_MAX_DETAIL]).strip()

@@ -6,9 +6,10 @@ Files stream into sealed content files as they arrive; nothing of a request that
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Iterator
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from exchange.errors import Invalid, Malformed, TooLarge, TooSlow
 from exchange.node.compose import Upload
@@ -24,11 +25,12 @@ from schemas.validate import load_json
 _MAX_JSON: Final = limits.MAX_RECORD
 _READ_TIMEOUT: Final = 60
 _PIECE: Final = 256 * limits.KIB
+T = TypeVar("T")
 
 
 async def read_json(request: web.Request) -> object:
     """The JSON body of a request; raises Malformed, TooLarge or TooSlow."""
-    return _parse(await _bounded(request.content.iter_chunked(_PIECE)))
+    return await _parse(await _timely(_bounded(request.content.iter_chunked(_PIECE))))
 
 
 async def read_request(request: web.Request, files: NodeFiles) -> tuple[object, tuple[Upload, ...]]:
@@ -38,12 +40,12 @@ async def read_request(request: web.Request, files: NodeFiles) -> tuple[object, 
     uploads: list[Upload] = []
     try:
         reader = await request.multipart()
-        first = await reader.next()
+        first = await _timely(reader.next())
         if not isinstance(first, BodyPartReader) or first.name != "message":
             raise Malformed("bad-form", "the first part of the form has to be `message`, the request's JSON")
-        value = _parse(await _bounded(_pieces(first)))
+        value = await _parse(await _timely(_bounded(_pieces(first))))
         total = 0
-        while (part := await reader.next()) is not None:
+        while (part := await _timely(reader.next())) is not None:
             if not isinstance(part, BodyPartReader) or part.name != "attachment":
                 raise Malformed("bad-form", "parts after `message` have to be files named `attachment`")
             if len(uploads) >= limits.MAX_ATTACHMENTS:
@@ -51,7 +53,7 @@ async def read_request(request: web.Request, files: NodeFiles) -> tuple[object, 
             upload = await _store_part(part, files, limits.MAX_CONTENT - total)
             uploads.append(upload)
             total += upload.attachment.size
-    except ValueError as fault:
+    except (ValueError, HttpProcessingError) as fault:
         files.remove_content(upload.file for upload in uploads)
         if isinstance(fault, DecodeError):
             raise Invalid("bad-attachment", f"{fault.where}: {fault.reason.value}: rename the file") from None
@@ -117,12 +119,13 @@ async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
         yield bytes(piece)
 
 
-async def _timely(reading: Awaitable[bytes]) -> bytes:
+async def _timely(reading: Awaitable[T]) -> T:
+    """One step of reading: a piece of a file, the headers of a part, or the whole of the request's JSON."""
     try:
         async with asyncio.timeout(_READ_TIMEOUT):
             return await reading
     except TimeoutError:
-        raise TooSlow("too-slow", f"nothing arrived for {_READ_TIMEOUT} s: send it again") from None
+        raise TooSlow("too-slow", f"the request did not arrive within {_READ_TIMEOUT} s: send it again") from None
 
 
 async def _bounded(pieces: AsyncIterator[bytes]) -> bytes:
@@ -134,9 +137,10 @@ async def _bounded(pieces: AsyncIterator[bytes]) -> bytes:
     return bytes(data)
 
 
-def _parse(data: bytes) -> object:
+async def _parse(data: bytes) -> object:
     try:
-        return load_json(data)
+        # In a thread: what a caller makes costly to read holds up nobody else.
+        return await asyncio.to_thread(load_json, data)
     except RecordError as fault:
         first = fault.faults[0]
         detail = f"the request is no JSON text: found {first.found}, expected {first.expected}"

@@ -4,6 +4,7 @@ import json
 
 from exchange.errors import Json
 from exchange.node.compose import date_text
+from exchange.node.files import manifest_name
 from exchange.node.parts import Parts
 from exchange.storage.node_values import Message, OutboxEnvelope, RecipientRow
 from keys.digests import provision_digest
@@ -27,7 +28,7 @@ class Views:
 
     async def summary(self, message: Message) -> dict[str, Json]:
         """One line of a listing."""
-        manifest = _manifest(self._parts.keyring.vault, message)
+        manifest = open_manifest(self._parts.keyring.vault, message)
         provision = _provision(message)
         rows = await self._parts.stores.views.recipients(message.id) if message.box == "outbox" else ()
         return {
@@ -43,7 +44,8 @@ class Views:
             "onward": provision.onward.label,
             "purpose": provision.purpose.label,
             "precedence": Precedence(message.precedence).label,
-            "created": date_text(message.created),
+            # The provider's own date: a later envelope makes an old record no younger.
+            "created": date_text(provision.created),
             "received": date_text(message.due) if message.box == "inbox" else None,
             "expires": date_text(message.expires),
             "waits": message.waits,
@@ -53,7 +55,7 @@ class Views:
 
     async def detail(self, message: Message) -> dict[str, Json]:
         """Everything of one message."""
-        manifest = _manifest(self._parts.keyring.vault, message)
+        manifest = open_manifest(self._parts.keyring.vault, message)
         shown = await self.summary(message)
         shown["record"] = json.loads(manifest.body)
         shown["provision"] = _provision_json(_provision(message))
@@ -70,8 +72,11 @@ class Views:
         return shown
 
 
-def _manifest(vault: Vault, message: Message) -> Manifest:
-    return read_manifest(vault.open("manifest", message.id, message.sealed_manifest))
+def open_manifest(vault: Vault, message: Message) -> Manifest:
+    """What a message was stored with; raises Undecryptable for another's, or one whose files were exchanged."""
+    return read_manifest(
+        vault.open("manifest", manifest_name(message.id, message.attachments), message.sealed_manifest)
+    )
 
 
 def _provision(message: Message) -> Provision:

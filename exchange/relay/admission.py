@@ -1,48 +1,112 @@
 """Who may take up how much at once, and which signed requests were seen already. Bounds are in `limits`."""
 
+import ipaddress
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 
-from exchange.errors import TooMany, Unauthenticated, Unavailable
-from exchange.relay.limits import MAX_MEMBER_NONCES, MAX_MEMBER_UPLOADS, MAX_UPLOADS
+from exchange.errors import ExchangeError, TooMany, Unauthenticated, Unavailable
+from exchange.relay.limits import MAX_MEMBER_NONCES
 from schemas.ids import MemberId
 
 
+class Places:
+    """At most so many at once of one key, such as a member or an address."""
+
+    def __init__(self, most: int, full: Callable[[str], ExchangeError]) -> None:
+        """`full` makes the fault for a key that has them all."""
+        self._most = most
+        self._full = full
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def place(self, key: str) -> Iterator[None]:
+        """One of the key's places. Raises what `full` makes."""
+        if self._taken[key] >= self._most:
+            raise self._full(key)
+        self._taken[key] += 1
+        try:
+            yield
+        finally:
+            self._taken[key] -= 1
+            if not self._taken[key]:
+                del self._taken[key]
+
+
+class Newcomers:
+    """Places in all, and of these so many for one address until it is known who is there."""
+
+    def __init__(self, total: int, per_address: int, code: str, what: str) -> None:
+        """`code` and `what` are for the problem."""
+        self._all = Places(total, lambda _: Unavailable(code, f"too many {what} at once: try again in a moment"))
+        detail = f"too many {what} at once from one address: try again in a moment"
+        self._addresses = Places(per_address, lambda _: Unavailable(code, detail))
+
+    @contextmanager
+    def place(self, peer: str | None) -> Iterator[Callable[[], None]]:
+        """A place for a peer at this address; what it gives is to be called when it is known. Raises Unavailable."""
+        with self._all.place(""), ExitStack() as unknown:
+            unknown.enter_context(self._addresses.place(network_of(peer)))
+            yield unknown.close
+
+
+def network_of(peer: str | None) -> str:
+    """What counts as one address: an IPv4 address, an IPv6 network of 64 bits, or all that have none."""
+    try:
+        address = ipaddress.ip_address(peer or "")
+    except ValueError:
+        return ""
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.ipv4_mapped.compressed if address.ipv4_mapped else address.packed[:8].hex()
+    return address.compressed
+
+
+@dataclass(frozen=True, slots=True)
+class UploadBounds:
+    """Uploads at once: in all, from one address while the sender is not known, of one member, of its large bodies."""
+
+    total: int
+    address: int
+    member: int
+    large: int
+
+
 class UploadSlots:
-    """Places for uploads: so many in all, so many of large bodies for one member."""
+    """Places for uploads: a newcomer while its sender is not known, then one of its sender, and of its large bodies."""
 
-    def __init__(self, total: int = MAX_UPLOADS, per_member: int = MAX_MEMBER_UPLOADS) -> None:
-        """The two bounds."""
-        self._free = total
-        self._per_member = per_member
-        self._taken: Counter[MemberId] = Counter()
+    def __init__(self, bounds: UploadBounds) -> None:
+        """All free."""
+        self._newcomers = Newcomers(bounds.total, bounds.address, "uploads-busy", "uploads")
+        self._members = Places(bounds.member, _member_busy("uploads"))
+        self._large = Places(bounds.large, _member_busy("large uploads"))
 
     @contextmanager
-    def upload(self) -> Iterator[None]:
+    def upload(self, peer: str | None) -> Iterator["Upload"]:
         """A place while the sender is not known. Raises Unavailable (uploads-busy)."""
-        if self._free == 0:
-            raise Unavailable("uploads-busy", "too many uploads at once: try again in a moment")
-        self._free -= 1
-        try:
-            yield
-        finally:
-            self._free += 1
+        with self._newcomers.place(peer) as known:
+            yield Upload(self._members, self._large, known)
+
+
+class Upload:
+    """One upload's place."""
+
+    def __init__(self, members: Places, large: Places, known: Callable[[], None]) -> None:
+        """Made by `UploadSlots.upload`."""
+        self._members = members
+        self._large = large
+        self._known = known
 
     @contextmanager
-    def member(self, member: MemberId) -> Iterator[None]:
-        """One of the member's places for a large body. Raises TooMany (member-uploads-busy)."""
-        if self._taken[member] >= self._per_member:
-            raise TooMany(
-                "member-uploads-busy", f"{member} has {self._per_member} large uploads under way: wait for one to end"
-            )
-        self._taken[member] += 1
-        try:
+    def of(self, member: MemberId, large: bool) -> Iterator[None]:
+        """Take one of the sender's places instead of its address's. Raises TooMany (member-uploads-busy)."""
+        with self._members.place(member), self._large.place(member) if large else nullcontext():
+            self._known()
             yield
-        finally:
-            self._taken[member] -= 1
-            if not self._taken[member]:
-                del self._taken[member]
+
+
+def _member_busy(what: str) -> Callable[[str], ExchangeError]:
+    return lambda member: TooMany("member-uploads-busy", f"{member} has too many {what} under way: wait for one to end")
 
 
 class NonceMemory:

@@ -7,13 +7,14 @@ from aiohttp import web
 from exchange.clock import Clock
 from exchange.errors import StoreFault
 from exchange.logs import get_logger
+from exchange.relay.admission import Newcomers
 from exchange.relay.config import RelaySettings
 from exchange.relay.httpsig import RequestVerifier
 from exchange.relay.intake import Intake, RelayIdentity
 from exchange.relay.keeper import DirectoryKeeper
 from exchange.relay.metrics import Metrics
 from exchange.relay.registry import Sessions
-from exchange.relay.routes import MAX_REQUEST, Routes, Services, counting, handshake_slots
+from exchange.relay.routes import MAX_REQUEST, Routes, Services, counting
 from exchange.storage.port import RelayStore
 from exchange.web import problems
 from keys.errors import Untrusted
@@ -44,17 +45,20 @@ async def build_app(
     _check_identity(keeper, identity, tls_digest)
     metrics, sessions = Metrics(), Sessions()
     metrics.directory_size.set(keeper.current.size)
+    limits = settings.limits
     services = Services(
         settings=settings,
         store=store,
         keeper=keeper,
         identity=identity,
         clock=clock,
-        intake=Intake(store, keeper, identity, clock, sessions, metrics, settings.limits),
+        intake=Intake(store, keeper, identity, clock, sessions, metrics, limits),
         sessions=sessions,
         metrics=metrics,
         requests=RequestVerifier(settings.authority),
-        handshakes=handshake_slots(),
+        handshakes=Newcomers(
+            limits.max_handshakes, limits.max_address_handshakes, "sessions-busy", "sessions that are being set up"
+        ),
         tls_digest=tls_digest,
     )
     app = web.Application(

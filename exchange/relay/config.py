@@ -23,8 +23,20 @@ class Limits(BaseModel):
     """Largest body that is accepted, in bytes. A larger one is refused with `body-too-large`."""
     max_uploads: Annotated[int, Field(gt=0, le=1024)] = limits.MAX_UPLOADS
     """Uploads at once, of everybody."""
+    max_address_uploads: Annotated[int, Field(gt=0, le=1024)] = limits.MAX_ADDRESS_UPLOADS
+    """Uploads at once from one address, until the sender is known."""
     max_member_uploads: Annotated[int, Field(gt=0, le=1024)] = limits.MAX_MEMBER_UPLOADS
+    """Uploads at once, of one member."""
+    max_member_large: Annotated[int, Field(gt=0, le=1024)] = limits.MAX_MEMBER_LARGE
     """Uploads of large bodies at once, of one member."""
+    max_handshakes: Annotated[int, Field(gt=0, le=1024)] = limits.MAX_HANDSHAKES
+    """Sessions at once that have not proved who they are."""
+    max_address_handshakes: Annotated[int, Field(gt=0, le=1024)] = limits.MAX_ADDRESS_HANDSHAKES
+    """Such sessions at once from one address."""
+    sender_bytes: Annotated[int, Field(gt=0)] = limits.SENDER_BYTES
+    """Bytes held of one sender; a quarter is kept for what is more urgent than routine."""
+    mailbox_bytes: Annotated[int, Field(gt=0)] = limits.MAILBOX_BYTES
+    """Bytes that wait for one member, with the same quarter. More than `sender_bytes`."""
     idle_timeout: Annotated[float, Field(gt=0)] = limits.IDLE_TIMEOUT
     """Seconds that a connection may stay without a complete HTTP request head."""
     header_timeout: Annotated[float, Field(gt=0)] = limits.HEADER_TIMEOUT
@@ -33,6 +45,13 @@ class Limits(BaseModel):
     """Seconds that a body may take to arrive, besides the time for its size."""
     body_rate: Annotated[int, Field(gt=0)] = limits.BODY_RATE
     """Bytes per second that the slowest accepted upload keeps up."""
+
+    @model_validator(mode="after")
+    def _quotas(self) -> "Limits":
+        """One sender must not be able to fill another's mailbox."""
+        if self.mailbox_bytes <= self.sender_bytes:
+            raise ValueError("mailbox_bytes has to be more than sender_bytes")
+        return self
 
 
 class RelaySettings(BaseModel):

@@ -6,6 +6,7 @@ refusal is raised: an ExchangeError here, a KeyFault where a signature or a key 
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,21 +21,22 @@ from exchange.errors import (
     Json,
     NotFound,
     TooLarge,
+    TooMany,
     Unauthenticated,
 )
-from exchange.relay.limits import MAX_MEMBER_ENTRIES, SESSION_SKEW
+from exchange.relay.limits import JUDGEMENT_AGE, MAX_REFUSALS, SESSION_SKEW, URGENT_PART
 from keys.directory import Directory, extend
-from keys.errors import KeyFault
+from keys.errors import DirectoryFull, KeyFault
 from keys.verify import VerifiedHeader, verify_bytes, verify_header
 from schemas.canon import decode
-from schemas.charter import Charter
 from schemas.contexts import Context
 from schemas.envelope import Core, Header
-from schemas.ids import Digest, KeyId
-from schemas.limits import LOG_BY, MAX_DIRECTORY_SIZE, MAX_SMALL_OBJECT
+from schemas.ids import Digest, KeyId, MemberId
+from schemas.limits import LOG_BY, MAX_SMALL_OBJECT
 from schemas.receipt import Acknowledgement, Receipt
 from schemas.relayapi import SESSION_STATEMENT, Challenge, Proof, SessionStatement
 from schemas.statement import DirectoryEntry
+from schemas.terms import Precedence
 
 
 class TooEarly(ExchangeError):
@@ -67,11 +69,46 @@ def judge(header: Header, directory: Directory, ledger: Ledger, now: int) -> Jud
     return Judged(verified, decision, directory, ledger, now)
 
 
-def rejudge(judged: Judged, directory: Directory, ledger: Ledger, now: int) -> Judged:
-    """The same under the facts of the accepting transaction; equal facts give an equal answer without the work."""
-    if directory is judged.directory and now == judged.time and ledger == judged.ledger:
+def rejudge(judged: Judged, directory: Directory, ledger: Ledger, now: int, last: int) -> Judged:
+    """The same under other facts, not before `last`, the acceptance before; equal facts are not judged again.
+
+    A judgement of a moment ago stands with its own time, so that the accepting transaction need not do it again.
+    """
+    fresh = last <= judged.time <= now <= judged.time + JUDGEMENT_AGE
+    if fresh and directory is judged.directory and ledger == judged.ledger:
         return judged
-    return judge(judged.header.header, directory, ledger, now)
+    return judge(judged.header.header, directory, ledger, max(now, last))
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """Bytes that are held of one sender, and that wait for one member, at most."""
+
+    sender: int
+    mailbox: int
+
+
+def check_quotas(core: Core, size: int, sent: int, waiting: Iterable[tuple[MemberId, int]], quotas: Quotas) -> None:
+    """Is there room for `size` more bytes beside those that are `sent` and `waiting`? Raises TooMany.
+
+    What is routine leaves a part of both to what is urgent.
+    """
+    routine = core.precedence is Precedence.ROUTINE
+
+    def full(held: int, quota: int) -> bool:
+        return held + size > (quota - quota // URGENT_PART if routine else quota)
+
+    if full(sent, quotas.sender):
+        raise TooMany(
+            "sender-quota", f"the relay holds as much of {core.sender} as it may: wait until some is acknowledged"
+        )
+    for recipient, held in waiting:
+        if full(held, quotas.mailbox):
+            raise TooMany(
+                "mailbox-quota",
+                f"as much as may waits for {recipient}: its node has to fetch it first",
+                {"recipient": recipient},
+            )
 
 
 def receipt_for(judged: Judged, relay: KeyId) -> Receipt:
@@ -174,16 +211,12 @@ def check_proof(
 
 def extended(directory: Directory, entry: DirectoryEntry) -> Directory:
     """The directory with one more entry. Raises KeyFault, Forbidden (directory-quota) or Conflict (directory-full)."""
-    statement = entry.statement
-    if directory.size >= MAX_DIRECTORY_SIZE:
-        raise Conflict("directory-full", "the directory has as many entries as the protocol allows")
-    if not isinstance(statement, Charter):
-        keys = sum(record.member == statement.member for record in directory.signing.values())
-        if keys + len(directory.epochs.get(statement.member, ())) >= MAX_MEMBER_ENTRIES:
-            raise Forbidden(
-                "directory-quota", f"{statement.member} has {MAX_MEMBER_ENTRIES} entries, which is the most"
-            )
-    return extend(directory, [entry])
+    try:
+        return extend(directory, [entry])
+    except DirectoryFull as fault:
+        if fault.member is None:
+            raise Conflict("directory-full", str(fault)) from None
+        raise Forbidden("directory-quota", str(fault)) from None
 
 
 def _time_error(fault: TimeFault) -> ExchangeError:
@@ -194,9 +227,9 @@ def _time_error(fault: TimeFault) -> ExchangeError:
 
 
 def _consent_error(decision: Decision) -> ExchangeError:
-    """The first refusal as the problem; all of them in it."""
+    """The first refusal as the problem; as many as anyone reads in it."""
     refusals: list[Json] = []
-    for refusal in decision.refusals:
+    for refusal in decision.refusals[:MAX_REFUSALS]:
         facts: dict[str, Json] = {"rule": refusal.rule.value, "detail": refusal.detail}
         if refusal.provision is not None:
             facts["provision"] = refusal.provision.hex()

@@ -1,19 +1,21 @@
 """Taking in envelopes and acknowledgements: gather the facts, ask the core, have the engine store, wake who waits."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from exchange.clock import Clock
 from exchange.consent.decision import Ledger, Use
 from exchange.errors import ExchangeError, TooLarge, TooSlow
 from exchange.logs import get_logger
 from exchange.relay import core
-from exchange.relay.admission import UploadSlots
+from exchange.relay.admission import Upload, UploadBounds, UploadSlots
 from exchange.relay.config import Limits
 from exchange.relay.keeper import DirectoryKeeper
+from exchange.relay.limits import SMALL_HEADER
 from exchange.relay.metrics import Metrics
 from exchange.relay.registry import Sessions
 from exchange.storage.port import (
@@ -21,8 +23,8 @@ from exchange.storage.port import (
     Arrival,
     EnvelopeKey,
     Facts,
-    GrantKey,
     GrantUse,
+    Held,
     RelayStore,
     SignedAnswer,
     Staged,
@@ -30,15 +32,16 @@ from exchange.storage.port import (
 )
 from keys.digests import header_digest
 from keys.errors import KeyFault
-from keys.verify import verify_acknowledgement
+from keys.verify import verify_acknowledgement, verify_header
 from schemas.canon import decode, encode
 from schemas.contexts import Context
 from schemas.envelope import Core, Header, decode_header
 from schemas.errors import DecodeError
-from schemas.ids import Digest, KeyId
+from schemas.ids import KeyId
 from schemas.limits import MAX_SMALL_OBJECT
 from schemas.receipt import RECEIPT, SIGNED_ACKNOWLEDGEMENT, SIGNED_RECEIPT, Acknowledgement, SignedReceipt
 
+T = TypeVar("T")
 Fault = ExchangeError | KeyFault | DecodeError
 _FAULTS: Final = (ExchangeError, KeyFault, DecodeError)
 
@@ -82,17 +85,22 @@ class Intake:
         self._sessions = sessions
         self._metrics = metrics
         self._limits = limits
-        self.slots = UploadSlots(limits.max_uploads, limits.max_member_uploads)
+        self._quotas = core.Quotas(limits.sender_bytes, limits.mailbox_bytes)
+        self.slots = UploadSlots(
+            UploadBounds(
+                limits.max_uploads, limits.max_address_uploads, limits.max_member_uploads, limits.max_member_large
+            )
+        )
 
-    async def submit(self, header_bytes: bytes, pieces: AsyncIterator[bytes]) -> bytes:
+    async def submit(self, header_bytes: bytes, pieces: AsyncIterator[bytes], upload: Upload) -> bytes:
         """Take in one envelope; the signed receipt's bytes. `pieces` are read only when the header is acceptable.
 
         Raises DecodeError, KeyFault or ExchangeError, and then nothing is stored.
         """
         started = perf_counter()
-        header = decode_header(header_bytes)
+        header = await _beside(header_bytes, partial(decode_header, header_bytes))
         try:
-            receipt = await self._submit(header_bytes, header, pieces)
+            receipt = await self._submit(_arrival(header_bytes, header), header, pieces, upload)
         except _FAULTS as fault:
             code = fault_code(fault)
             self._metrics.refused.labels(code).inc()
@@ -101,36 +109,30 @@ class Intake:
         self._metrics.accept_seconds.observe(perf_counter() - started)
         return receipt
 
-    async def _submit(self, header_bytes: bytes, header: Header, pieces: AsyncIterator[bytes]) -> bytes:
-        envelope = header.core
-        key = EnvelopeKey(envelope.sender, envelope.id)
-        if envelope.body_size > self._limits.max_body:
+    async def _submit(self, arrival: Arrival, header: Header, pieces: AsyncIterator[bytes], upload: Upload) -> bytes:
+        if arrival.body_size > self._limits.max_body:
             raise TooLarge("body-too-large", f"this relay accepts bodies of at most {self._limits.max_body} bytes")
-        try:
-            uses = await self._uses(header)
-            judged = core.judge(header, self._keeper.current, _ledger(uses), self._clock.now())
-        except (ExchangeError, KeyFault):
-            # What was accepted once is not judged again: the sender only missed the receipt.
-            standing = await self._standing(key)
-            if standing is not None and standing[0] == header_digest(header):
-                return self._repeated(standing[1])
-            raise
-        if envelope.body_size <= SMALL_BODY:
-            return await self._take(header_bytes, judged, pieces)
-        # A body that takes long is not sent twice only to hear that it stands already.
-        standing = await self._standing(key)
-        if standing is not None:
-            core.check_same(judged.header.digest, standing[0])
-            return self._repeated(standing[1])
-        with self.slots.member(envelope.sender):
-            return await self._take(header_bytes, judged, pieces)
+        facts = await self._store.facts(arrival)
+        if isinstance(facts, Held):
+            # What was accepted once is neither judged again nor sent again: the sender only missed the receipt.
+            if facts.header_digest != arrival.header_digest:
+                verify_header(header, self._keeper.current, self._clock.now())
+                core.check_same(arrival.header_digest, facts.header_digest)
+            return self._repeated(facts.receipt)
+        judge = partial(core.judge, header, self._keeper.current, _ledger(facts), self._clock.now())
+        judged = await _beside(arrival.header, judge)
+        core.check_quotas(header.core, arrival.size, facts.sent, facts.waiting, self._quotas)
+        with upload.of(arrival.key.sender, arrival.body_size > SMALL_BODY):
+            return await self._take(arrival, judged, pieces)
 
-    async def _take(self, header_bytes: bytes, judged: core.Judged, pieces: AsyncIterator[bytes]) -> bytes:
-        envelope = judged.header.core
-        staged = self._store.stage(envelope.body_size)
+    async def _take(self, arrival: Arrival, judged: core.Judged, pieces: AsyncIterator[bytes]) -> bytes:
+        staged = self._store.stage(arrival.body_size)
         try:
-            await self._take_body(envelope, pieces, staged)
-            return await self._accept(header_bytes, judged, staged)
+            await self._take_body(judged.header.core, pieces, staged)
+            # Outside of the transaction, which this would hold up; the body may have taken long.
+            now = self._clock.now()
+            again = partial(core.rejudge, judged, self._keeper.current, judged.ledger, now, judged.time)
+            return await self._accept(arrival, await _beside(arrival.header, again), staged)
         finally:
             await staged.discard()
 
@@ -146,30 +148,23 @@ class Intake:
             raise TooSlow("upload-too-slow", f"the body did not arrive within {allowed:.0f} s: try again") from None
         check.finish()
 
-    async def _accept(self, header_bytes: bytes, judged: core.Judged, staged: Staged) -> bytes:
+    async def _accept(self, arrival: Arrival, judged: core.Judged, staged: Staged) -> bytes:
         envelope = judged.header.core
+        limited = {(provider, grant) for provider, grant, _ in arrival.grants}
         made: list[bytes] = []
 
         def judge(facts: Facts) -> Verdict:
-            now = max(self._clock.now(), facts.time)
-            final = core.rejudge(judged, self._keeper.current, _ledger(facts.uses), now)
+            final = core.rejudge(judged, self._keeper.current, _ledger(facts), self._clock.now(), facts.time)
+            core.check_quotas(envelope, arrival.size, facts.sent, facts.waiting, self._quotas)
             body = encode(RECEIPT, core.receipt_for(final, self._identity.key_id))
             receipt = SignedReceipt(body, self._identity.sign(Context.RECEIPT, body))
             made.append(encode(SIGNED_RECEIPT, receipt))
-            return Verdict(made[-1], now, tuple(_stored_use(use) for use in final.decision.uses))
+            # Nobody ever asks how often a Grant without a limit was used.
+            uses = tuple(_stored_use(use) for use in final.decision.uses if (use.provider, use.grant) in limited)
+            return Verdict(made[-1], final.time, uses)
 
-        arrival = Arrival(
-            key=EnvelopeKey(envelope.sender, envelope.id),
-            header_digest=judged.header.digest,
-            header=header_bytes,
-            recipients=judged.header.recipients,
-            precedence=envelope.precedence,
-            expires=envelope.expires,
-            body_size=envelope.body_size,
-            grants=_grants(judged.header.header),
-        )
         held = await self._store.accept(arrival, staged, judge)
-        core.check_same(judged.header.digest, held.header_digest)
+        core.check_same(arrival.header_digest, held.header_digest)
         if held.receipt not in made:
             return self._repeated(held.receipt)
         self._metrics.accepted.inc()
@@ -177,15 +172,6 @@ class Intake:
         log.info("envelope.accepted", envelope=envelope.id.hex(), sender=envelope.sender, size=envelope.body_size)
         self._sessions.wake(held.recipients)
         return held.receipt
-
-    async def _uses(self, header: Header) -> frozenset[GrantUse]:
-        grants = _grants(header)
-        return await self._store.uses(grants) if grants else frozenset()
-
-    async def _standing(self, key: EnvelopeKey) -> tuple[Digest, bytes] | None:
-        """Header digest and receipt under a key."""
-        held = (await self._store.find([key]))[0]
-        return None if held is None else (held.header_digest, held.receipt)
 
     def _repeated(self, receipt: bytes) -> bytes:
         self._metrics.repeated.inc()
@@ -237,12 +223,30 @@ def _key(ack: Acknowledgement) -> EnvelopeKey:
     return EnvelopeKey(ack.sender, ack.envelope)
 
 
-def _grants(header: Header) -> tuple[GrantKey, ...]:
-    return tuple((signed.grant.provider, signed.grant.id) for signed in header.core.grants)
+async def _beside(header: bytes, work: Callable[[], T]) -> T:
+    """Work on a header: at once when it is small, else in a thread, so that everybody else is served meanwhile."""
+    return work() if len(header) <= SMALL_HEADER else await asyncio.to_thread(work)
 
 
-def _ledger(uses: Iterable[GrantUse]) -> Ledger:
-    return Ledger(uses=frozenset(Use(use.provider, use.grant, use.recipient, use.provision) for use in uses))
+def _arrival(header_bytes: bytes, header: Header) -> Arrival:
+    envelope = header.core
+    provisions = [signed.provision for signed in envelope.provisions]
+    limited = [s.grant for s in envelope.grants if s.grant.uses is not None and s.grant.holder == envelope.sender]
+    return Arrival(
+        key=EnvelopeKey(envelope.sender, envelope.id),
+        header_digest=header_digest(header),
+        header=header_bytes,
+        recipients=header.recipients,
+        precedence=envelope.precedence,
+        expires=envelope.expires,
+        body_size=envelope.body_size,
+        grants=tuple((g.provider, g.id, p.id) for g in limited for p in provisions if g.is_about(p)),
+    )
+
+
+def _ledger(facts: Facts) -> Ledger:
+    uses = (Use(use.provider, use.grant, use.recipient, use.provision) for use in facts.uses)
+    return Ledger(uses=frozenset(uses), others=facts.others)
 
 
 def _stored_use(use: Use) -> GrantUse:

@@ -6,14 +6,18 @@ What exceeds one is answered with the problem that is named here; nothing is sto
 from typing import Final
 
 from schemas import limits
-from schemas.limits import KIB, MIB
+from schemas.limits import GIB, KIB, MIB
 
 # Uploads at once, of everybody (503 `uploads-busy`): each may hold a header (577 KiB) and a piece of a body on its
 # way to the disk (256 KiB), so that all of them stay near 100 MiB.
 MAX_UPLOADS: Final = 128
-# Uploads of large bodies at once, of one member (429 `member-uploads-busy`): these last, and one member on a slow
-# link must not take all the places.
-MAX_MEMBER_UPLOADS: Final = 16
+# Uploads whose sender is not known yet, from one address (503 `uploads-busy`): whoever opens connections and stays
+# silent takes a quarter of the places at most. A node has 16 under way, and two may share an address.
+MAX_ADDRESS_UPLOADS: Final = 32
+# Uploads at once, of one member (429 `member-uploads-busy`), and how many of them may be of large bodies: these last,
+# and one member on a slow link must not take all the places.
+MAX_MEMBER_UPLOADS: Final = 32
+MAX_MEMBER_LARGE: Final = 16
 # For prefix and header (408 `upload-too-slow`): nobody is known yet, so a silent connection holds its place briefly.
 HEADER_TIMEOUT: Final = 10
 # For the body (408 `upload-too-slow`): this much, and time for its size at the slowest link that a member may have.
@@ -26,12 +30,26 @@ IDLE_TIMEOUT: Final = 60
 
 # One answer of the directory; a client asks again from where it ended. One entry may be larger and goes alone.
 DIRECTORY_BYTES: Final = 4 * MIB
-# Entries about one member (403 `directory-quota`): a member that publishes without end must not fill the directory
-# for the others. Enough for weekly epochs over twenty years.
-MAX_MEMBER_ENTRIES: Final = limits.MAX_DIRECTORY_SIZE // limits.MAX_MEMBERS
 
-# Sessions that have not proved who they are (503 `sessions-busy`), and how long the proof may take.
+# Bytes held of one sender (429 `sender-quota`): 27 of the largest envelopes. And bytes in one mailbox (429
+# `mailbox-quota`), more than one sender may have in it, so that it takes several to fill another's.
+SENDER_BYTES: Final = 8 * GIB
+MAILBOX_BYTES: Final = 32 * GIB
+# Of both, the part that is kept for what is more urgent than routine: one in so many.
+URGENT_PART: Final = 4
+
+# A judgement that is this many seconds old stands in the accepting transaction, with its own time: the writer is
+# everybody's, and an envelope with hundreds of signatures costs a tenth of a second.
+JUDGEMENT_AGE: Final = 2
+# A header up to this size is judged at once, in two or three milliseconds; a larger one in a thread.
+SMALL_HEADER: Final = 16 * KIB
+# Refusals that one problem lists; an envelope may have tens of thousands.
+MAX_REFUSALS: Final = 64
+
+# Sessions that have not proved who they are (503 `sessions-busy`), in all and from one address, and how long the proof
+# may take.
 MAX_HANDSHAKES: Final = 64
+MAX_ADDRESS_HANDSHAKES: Final = 16
 PROOF_TIMEOUT: Final = 10
 # How far a statement's or a signed request's time may be from the relay's clock.
 SESSION_SKEW: Final = limits.MAX_CLOCK_AHEAD
@@ -39,6 +57,16 @@ SESSION_SKEW: Final = limits.MAX_CLOCK_AHEAD
 HEARTBEAT: Final = 30
 # Headers and bodies read at once for a session: a mailbox of large headers must not fill the memory.
 PUSH_BYTES: Final = 4 * MIB
+# Envelopes under way in a session, by precedence from flash to routine: how many places are open to this precedence and
+# those below it, so that the more urgent always find some. Large bodies are fetched and take long; they are counted
+# apart. Together they are the protocol's window.
+SMALL_PLACES: Final = (48, 44, 40, 32)
+LARGE_PLACES: Final = (16, 14, 12, 8)
+# One with a small body that is not acknowledged within so many seconds gives its place to the next: the node has put it
+# off. It is sent again after a longer time; so many are remembered for that.
+UNANSWERED: Final = 120
+SEND_AGAIN: Final = 600
+MAX_LATE: Final = 1024
 # Notices told and not yet confirmed; more are told when these are.
 NOTICE_WINDOW: Final = 256
 

@@ -21,15 +21,17 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from exchange.clock import Clock
-from exchange.errors import ExchangeError, Malformed, NotFound, TooLarge, TooSlow, Unavailable
+from exchange.errors import ExchangeError, Malformed, NotFound, TooLarge, TooSlow
+from exchange.relay.admission import Newcomers
 from exchange.relay.config import RelaySettings
 from exchange.relay.httpsig import RequestVerifier
 from exchange.relay.intake import Intake, RelayIdentity
 from exchange.relay.keeper import DirectoryKeeper
-from exchange.relay.limits import DIRECTORY_BYTES, HEARTBEAT, MAX_HANDSHAKES
+from exchange.relay.limits import DIRECTORY_BYTES, HEARTBEAT
 from exchange.relay.metrics import Metrics
 from exchange.relay.registry import Sessions
 from exchange.relay.session import Session, deliver, refuse, shake_hands
+from exchange.relay.window import Window
 from exchange.storage.port import EnvelopeKey, RelayStore
 from schemas.canon import decode, encode
 from schemas.envelope import frame_prefix, header_length
@@ -49,7 +51,6 @@ from schemas.relayapi import (
     PATH_NOTICES,
     PATH_SESSION,
     SEEN,
-    WINDOW,
     Mailbox,
 )
 
@@ -72,13 +73,8 @@ class Services:
     sessions: Sessions
     metrics: Metrics
     requests: RequestVerifier
-    handshakes: asyncio.Semaphore
+    handshakes: Newcomers
     tls_digest: Digest | None
-
-
-def handshake_slots() -> asyncio.Semaphore:
-    """Places for sessions that have not proved who they are."""
-    return asyncio.Semaphore(MAX_HANDSHAKES)
 
 
 class Routes:
@@ -108,9 +104,9 @@ class Routes:
 
     async def post_envelope(self, request: web.Request) -> web.Response:
         """Take in an envelope."""
-        with self._s.intake.slots.upload():
+        with self._s.intake.slots.upload(request.remote) as upload:
             header = await self._in_time(self._read_header(request), "the header")
-            receipt = await self._s.intake.submit(header, _pieces(request))
+            receipt = await self._s.intake.submit(header, _pieces(request), upload)
         return web.Response(status=202, body=receipt, content_type=OCTETS)
 
     async def get_directory(self, request: web.Request) -> web.Response:
@@ -134,15 +130,15 @@ class Routes:
     async def session(self, request: web.Request) -> web.StreamResponse:
         """A node's WebSocket."""
         s = self._s
-        if s.handshakes.locked():
-            raise Unavailable("sessions-busy", "too many sessions are being set up: try again in a moment")
         socket = web.WebSocketResponse(max_msg_size=MAX_FRAME, heartbeat=HEARTBEAT, compress=False)
         try:
-            async with s.handshakes:
+            with s.handshakes.place(request.remote):
                 await socket.prepare(request)
                 member = await shake_hands(socket, s.identity, s.keeper, s.tls_digest, s.clock)
             await Session(socket, member, s.store, s.intake, s.clock, s.metrics).run(s.sessions)
         except (ExchangeError, DecodeError) as fault:
+            if not socket.prepared:
+                raise
             await refuse(socket, fault)
         except ConnectionError:
             pass
@@ -152,9 +148,12 @@ class Routes:
         """What waits for the member that asks."""
         member = self._signed(request, b"")
         now = self._s.clock.now()
-        items = await self._s.store.waiting(member, now, (), WINDOW, MAX_FRAME)
+        window = Window()
+        items = await self._s.store.waiting(member, now, window.lanes(), (), MAX_FRAME)
         notices = await self._s.store.notices(member, (), MAX_ACKS)
-        mailbox = Mailbox(tuple(deliver(item) for item in items), tuple(notice.signed for notice in notices))
+        mailbox = Mailbox(
+            tuple(deliver(item) for item in window.take(items, now)), tuple(notice.signed for notice in notices)
+        )
         return web.Response(body=encode(MAILBOX, mailbox), content_type=OCTETS)
 
     async def get_body(self, request: web.Request) -> web.StreamResponse:
@@ -223,13 +222,16 @@ class Routes:
                 return await reading
         except TimeoutError:
             raise TooSlow("upload-too-slow", f"{what} did not arrive within {allowed:.0f} s: try again") from None
-        except IncompleteReadError:
+        except (IncompleteReadError, ConnectionError):
             raise Malformed("truncated", f"{what} ended too early") from None
 
 
 async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
-    async for piece in request.content.iter_any():
-        yield piece
+    try:
+        async for piece in request.content.iter_any():
+            yield piece
+    except ConnectionError:
+        raise Malformed("truncated", "the body ended too early") from None
 
 
 def _envelope_key(request: web.Request) -> EnvelopeKey:

@@ -9,6 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
+from exchange.certificates import leaf, server_context
 from exchange.errors import ExchangeError, Invalid
 from exchange.logs import get_logger
 from exchange.process import address_of
@@ -25,20 +26,13 @@ log = get_logger("relay")
 def tls_context(settings: RelaySettings, folder: Path) -> tuple[ssl.SSLContext, Digest] | None:
     """TLS 1.3 from the settings' files and the digest of the certificate that clients see; None for plain HTTP.
 
-    Raises Invalid when the files cannot be used.
+    Raises Invalid when the files cannot be used, or others can read the key.
     """
     if settings.tls_cert is None or settings.tls_key is None:
         return None
-    certificate, key = folder / settings.tls_cert, folder / settings.tls_key
-    try:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_cert_chain(certificate, key)
-        first = certificate.read_text("ascii").partition("-----END CERTIFICATE-----")
-        der = ssl.PEM_cert_to_DER_cert(first[0][first[0].index("-----BEGIN") :] + first[1])
-    except (OSError, ValueError) as fault:
-        raise Invalid("bad-certificate", f"{certificate} and {key} cannot be used for TLS: {fault}") from None
-    return context, Digest(hashlib.sha256(der).digest())
+    certificate = folder / settings.tls_cert
+    context = server_context(certificate, folder / settings.tls_key)
+    return context, Digest(hashlib.sha256(ssl.PEM_cert_to_DER_cert(leaf(certificate))).digest())
 
 
 async def serve(

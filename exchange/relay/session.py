@@ -1,7 +1,7 @@
 """A node's WebSocket: both sides prove who they are, then the relay pushes and the node acknowledges.
 
-Nothing polls: an acceptance or an acknowledgement wakes the session that it concerns. At most `WINDOW` envelopes are
-under way; the node's acknowledgement, on whatever way it comes, or the envelope's end frees a place.
+Nothing polls: an acceptance or an acknowledgement wakes the session that it concerns. How many envelopes are under way
+is the `Window`'s to say; the node's acknowledgement, on whatever way it comes, or the envelope's end frees a place.
 """
 
 import asyncio
@@ -16,16 +16,16 @@ from exchange.logs import get_logger
 from exchange.relay.core import check_proof
 from exchange.relay.intake import Intake, RelayIdentity, fault_code
 from exchange.relay.keeper import DirectoryKeeper
-from exchange.relay.limits import NOTICE_WINDOW, PROOF_TIMEOUT, PUSH_BYTES
+from exchange.relay.limits import NOTICE_WINDOW, PROOF_TIMEOUT, PUSH_BYTES, UNANSWERED
 from exchange.relay.metrics import Metrics
 from exchange.relay.registry import Sessions
+from exchange.relay.window import Window
 from exchange.storage.port import EnvelopeKey, MailboxStore, Waiting
 from schemas.contexts import Context
 from schemas.errors import DecodeError
 from schemas.ids import Digest, EnvelopeId, MemberId
 from schemas.relayapi import (
     MAX_ACKS,
-    WINDOW,
     Acks,
     Challenge,
     Deliver,
@@ -90,7 +90,7 @@ class Session:
         self._clock = clock
         self._metrics = metrics
         self._news = asyncio.Event()
-        self._under_way: dict[EnvelopeKey, Waiting] = {}
+        self._window = Window()
         self._told: dict[tuple[EnvelopeId, MemberId], int] = {}
 
     def wake(self) -> None:
@@ -99,7 +99,7 @@ class Session:
 
     def answered(self, key: EnvelopeKey) -> None:
         """The member has acknowledged this envelope."""
-        if self._under_way.pop(key, None) is not None:
+        if self._window.answered(key):
             self.wake()
 
     async def close(self, reason: str) -> None:
@@ -142,7 +142,7 @@ class Session:
                 self._news.clear()
                 sent = await self._push_envelopes()
                 if not await self._push_notices() and not sent:
-                    await self._news.wait()
+                    await self._wait()
         except ConnectionError:
             return
         except ExchangeError as fault:
@@ -154,18 +154,25 @@ class Session:
 
     async def _push_envelopes(self) -> bool:
         now = self._clock.now()
-        for key in [key for key, item in self._under_way.items() if item.expires <= now]:
-            del self._under_way[key]
-        free = WINDOW - len(self._under_way)
-        if free <= 0:
+        self._window.pass_time(now)
+        lanes = self._window.lanes()
+        if not lanes:
             return False
-        skip = {item.place for item in self._under_way.values()}
-        items = await self._store.waiting(self._member, now, skip, free, PUSH_BYTES)
-        for item in items:
-            self._under_way[item.key] = Waiting(item.place, item.key, b"", b"", item.expires, None)
+        items = await self._store.waiting(self._member, now, lanes, self._window.skip(), PUSH_BYTES)
+        sent = False
+        for item in self._window.take(items, now):
             await self._socket.send_bytes(encode_frame(deliver(item)))
             self._metrics.pushed.inc()
-        return bool(items)
+            sent = True
+        return sent
+
+    async def _wait(self) -> None:
+        """Until there is news; or until an envelope that is not answered may have to give up its place."""
+        try:
+            async with asyncio.timeout(UNANSWERED):
+                await self._news.wait()
+        except TimeoutError:
+            return
 
     async def _push_notices(self) -> bool:
         free = min(MAX_ACKS, NOTICE_WINDOW - len(self._told))

@@ -58,7 +58,8 @@ class Database:
     async def write(self, job: Job[T]) -> T:
         """Run `job` in the writer's next transaction; returns after its commit.
 
-        Raises what the job raised (it alone is undone), or Unavailable when too much waits already.
+        Raises what the job raised (it alone is undone), StoreFault when the store cannot be written, or Unavailable
+        when too much waits already.
         """
         future: Future[T] = Future()
         try:
@@ -68,7 +69,7 @@ class Database:
         return await asyncio.wrap_future(future)
 
     async def read(self, job: Job[T]) -> T:
-        """Run `job` on a reader's connection."""
+        """Run `job` on a reader's connection. Raises what the job raised, or StoreFault."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, job)
 
     async def close(self) -> None:
@@ -80,13 +81,16 @@ class Database:
             connection.close()
 
     def _read(self, job: Job[T]) -> T:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = _connect(self._path)
-            connection.execute("PRAGMA query_only = 1")
-            self._local.connection = connection
-            self._connections.append(connection)
-        return job(connection)
+        try:
+            connection = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = _connect(self._path)
+                connection.execute("PRAGMA query_only = 1")
+                self._local.connection = connection
+                self._connections.append(connection)
+            return job(connection)
+        except sqlite3.Error as fault:
+            raise StoreFault("store-failed", f"the store cannot be read ({fault}): check the disk") from None
 
     def _write_loop(self) -> None:
         connection = _connect(self._path)
@@ -121,13 +125,13 @@ def _commit_group(connection: sqlite3.Connection, group: list[tuple[Job[Any], Fu
                 done.append((future, job(connection)))
             except BaseException as fault:  # noqa: BLE001  # whatever it is, it is the caller's
                 connection.execute("ROLLBACK TO job")
-                failed.append((future, fault))
+                failed.append((future, _not_written(fault) if isinstance(fault, sqlite3.OperationalError) else fault))
             connection.execute("RELEASE job")
         connection.execute("COMMIT")
     except sqlite3.Error as fault:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        error = StoreFault("store-failed", f"the store cannot be written ({fault}): check disk space and permissions")
+        error = _not_written(fault)
         done, failed = [], [(future, error) for _, future in group]
     # A caller that was cancelled no longer waits; what it wrote stays committed.
     for future, result in done:
@@ -136,6 +140,10 @@ def _commit_group(connection: sqlite3.Connection, group: list[tuple[Job[Any], Fu
     for future, cause in failed:
         if future.set_running_or_notify_cancel():
             future.set_exception(cause)
+
+
+def _not_written(fault: sqlite3.Error) -> StoreFault:
+    return StoreFault("store-failed", f"the store cannot be written ({fault}): check disk space and permissions")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -37,12 +37,14 @@ class SqliteEvidence:
                 return
             message = row["message"]
             if move_recipient(connection, message, member, RecipientState(state), now):
-                connection.execute(
-                    "UPDATE recipients SET acknowledgement = ? WHERE message = ? AND member = ?",
-                    (ack, message, member),
-                )
                 insert_event(connection, message, "message.recipient", box="outbox", member=member, state=state)
                 settle_message(connection, message)
+            # The first is the one that counts, also when it moves nothing.
+            connection.execute(
+                "UPDATE recipients SET acknowledgement = ? WHERE message = ? AND member = ?"
+                " AND acknowledgement IS NULL",
+                (ack, message, member),
+            )
 
         await self._db.write(job)
 

@@ -2,12 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping
 
-from exchange.delivery.streams import StreamState, announce, settle
+from exchange.delivery.streams import MAX_STREAMS, StreamState, announce, open_since, settle
 from exchange.storage.engine import Database
-from exchange.storage.node_rows import insert_alarm, insert_event, insert_message, received_of
-from exchange.storage.node_values import Alarm, Arrival, Message, ReceivedEnvelope
+from exchange.storage.node_rows import insert_alarm, insert_event, insert_message, join_blobs, received_of, split_blobs
+from exchange.storage.node_values import Alarm, Arrival, LateStream, Message, ReceivedEnvelope
+from schemas.limits import DAY
 
 
 class SqliteInbox:
@@ -59,6 +59,8 @@ class SqliteInbox:
             if message is not None and new:
                 insert_message(connection, message)
                 insert_event(connection, message.id, "message.received", box="inbox", state=message.state)
+            elif message is not None and message.direct:
+                _put_right(connection, message)
             if arrival is not None:
                 _arrive(connection, arrival, evidence.time)
             for alarm in alarms:
@@ -79,14 +81,36 @@ class SqliteInbox:
 
         return await self._db.read(job)
 
-    async def streams_in(self) -> Mapping[tuple[str, bytes], StreamState]:
+    async def late_streams(self, before: int, limit: int) -> tuple[LateStream, ...]:
         """See the port."""
 
-        def job(connection: sqlite3.Connection) -> dict[tuple[str, bytes], StreamState]:
-            rows = connection.execute("SELECT sender, stream FROM streams_in").fetchall()
-            return {(row["sender"], row["stream"]): _stream(connection, row["sender"], row["stream"]) for row in rows}
+        def job(connection: sqlite3.Connection) -> tuple[LateStream, ...]:
+            rows = connection.execute(
+                "SELECT sender, stream, told FROM streams_in WHERE untold_since <= ? ORDER BY untold_since LIMIT ?",
+                (before, limit),
+            ).fetchall()
+            return tuple(
+                LateStream(row["sender"], row["stream"], _stream(connection, row["sender"], row["stream"]), row["told"])
+                for row in rows
+            )
 
         return await self._db.read(job)
+
+    async def save_told(self, told: tuple[tuple[LateStream, int], ...], alarms: tuple[Alarm, ...]) -> None:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> None:
+            for late, number in told:
+                # It may have moved on since it was read.
+                state = _stream(connection, late.sender, late.stream)
+                connection.execute(
+                    "UPDATE streams_in SET told = ?, untold_since = ? WHERE sender = ? AND stream = ?",
+                    (number, open_since(state, number), late.sender, late.stream),
+                )
+            for alarm in alarms:
+                insert_alarm(connection, alarm)
+
+        await self._db.write(job)
 
     async def add_alarm(self, alarm: Alarm) -> bool:
         """See the port."""
@@ -121,21 +145,56 @@ def _stream(connection: sqlite3.Connection, sender: str, stream: bytes) -> Strea
     return StreamState(row["floor"], frozenset(n["number"] for n in above), row["top"], gaps)
 
 
+def _put_right(connection: sqlite3.Connection, message: Message) -> None:
+    """A copy that came from a provider itself: it does not add terms of others, and knows how urgent it is.
+
+    A co-recipient that forwards sooner could put Provisions of its own beside the providers', or call it less urgent.
+    """
+    row = connection.execute(
+        "SELECT signed_provisions, precedence, path FROM messages WHERE id = ? AND box = 'inbox'", (message.id,)
+    ).fetchone()
+    if row is None:
+        return
+    direct = row["path"] == ",".join(message.path)
+    if direct and len(split_blobs(row["signed_provisions"])) <= len(message.signed_provisions):
+        return
+    connection.execute(
+        "UPDATE messages SET signed_provisions = ?, signed_grants = ?, purpose = ?, path = ?, precedence = ?"
+        " WHERE id = ?",
+        (
+            join_blobs(message.signed_provisions),
+            join_blobs(message.signed_grants),
+            message.purpose,
+            ",".join(message.path),
+            min(row["precedence"], message.precedence),
+            message.id,
+        ),
+    )
+    insert_event(connection, message.id, "message.state", box="inbox", state=message.state)
+
+
 def _arrive(connection: sqlite3.Connection, arrival: Arrival, now: int) -> None:
-    """Bring the stream's account up to date; a jump out of all proportion is an alarm and changes no account."""
+    """Bring the stream's account up to date; what is out of all proportion is an alarm and changes no account."""
     numbers = arrival.voids if arrival.number is None else (arrival.number, *arrival.voids)
+    standing = connection.execute(
+        "SELECT told FROM streams_in WHERE sender = ? AND stream = ?", (arrival.sender, arrival.stream)
+    ).fetchone()
     try:
+        if standing is None:
+            _require_room(connection, arrival.sender)
         state = settle(_stream(connection, arrival.sender, arrival.stream), numbers, now)
         state = announce(state, arrival.last, now)
     except ValueError as fault:
-        fact = f"stream-jump:{arrival.sender}:{arrival.stream.hex()}"
+        # Once a day: the sender could do it with every envelope.
+        fact = f"stream-jump:{arrival.sender}:{now // DAY}"
         insert_alarm(connection, Alarm(fact, "stream-jump", arrival.sender, f"{arrival.sender}: {fault}", now))
         return
+    told = 0 if standing is None else standing["told"]
     connection.execute(
-        "INSERT INTO streams_in (sender, stream, floor, top, gaps) VALUES (?, ?, ?, ?, ?)"
+        "INSERT INTO streams_in (sender, stream, floor, top, gaps, untold_since) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (sender, stream) DO UPDATE SET floor = excluded.floor, top = excluded.top,"
-        " gaps = excluded.gaps",
-        (arrival.sender, arrival.stream, state.floor, state.top, json.dumps(state.gaps)),
+        " gaps = excluded.gaps, untold_since = excluded.untold_since",
+        (arrival.sender, arrival.stream, state.floor, state.top, json.dumps(state.gaps), open_since(state, told)),
     )
     rows: list[tuple[str, bytes, int, bytes | None]] = [
         (arrival.sender, arrival.stream, number, None) for number in arrival.voids
@@ -145,3 +204,10 @@ def _arrive(connection: sqlite3.Connection, arrival: Arrival, now: int) -> None:
     connection.executemany(
         "INSERT OR IGNORE INTO numbers_in (sender, stream, number, digest) VALUES (?, ?, ?, ?)", rows
     )
+
+
+def _require_room(connection: sqlite3.Connection, sender: str) -> None:
+    """Raises ValueError when the sender has as many streams as are kept."""
+    kept = connection.execute("SELECT count(*) FROM streams_in WHERE sender = ?", (sender,)).fetchone()[0]
+    if kept >= MAX_STREAMS:
+        raise ValueError(f"more than {MAX_STREAMS} streams: what is missing in the others is not noticed")

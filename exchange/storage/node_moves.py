@@ -24,9 +24,9 @@ def move_message(connection: sqlite3.Connection, message: bytes, new: MessageSta
 def move_recipient(connection: sqlite3.Connection, message: bytes, member: str, new: RecipientState, now: int) -> bool:
     """Move one recipient, if its state allows it; True when it moved."""
     row = connection.execute(
-        "SELECT state FROM recipients WHERE message = ? AND member = ?", (message, member)
+        "SELECT state, acknowledgement FROM recipients WHERE message = ? AND member = ?", (message, member)
     ).fetchone()
-    if row is None or not recipient_may_move(RecipientState(row["state"]), new):
+    if row is None or not recipient_may_move(RecipientState(row["state"]), new, row["acknowledgement"] is not None):
         return False
     connection.execute(
         "UPDATE recipients SET state = ?, changed = ? WHERE message = ? AND member = ?",

@@ -50,16 +50,13 @@ class SqliteOutbox:
 
     async def queued(self, now: int, limit: int) -> tuple[Message, ...]:
         """See the port."""
+        clause = "waits IS NULL ORDER BY precedence, seq LIMIT ?"
+        return await self._db.read(lambda c: _due(c, clause, (now, now, limit)))
 
-        def job(connection: sqlite3.Connection) -> tuple[Message, ...]:
-            rows = connection.execute(
-                "SELECT * FROM messages WHERE state = 'queued' AND due <= ? AND expires > ?"
-                " ORDER BY precedence, seq LIMIT ?",
-                (now, now, limit),
-            ).fetchall()
-            return tuple(message_of(connection, row) for row in rows)
-
-        return await self._db.read(job)
+    async def waiting(self, now: int, after: int, limit: int) -> tuple[Message, ...]:
+        """See the port."""
+        clause = "waits IS NOT NULL AND seq > ? ORDER BY seq LIMIT ?"
+        return await self._db.read(lambda c: _due(c, clause, (now, now, after, limit)))
 
     async def set_waits(self, message: bytes, why: str | None) -> None:
         """See the port."""
@@ -120,6 +117,17 @@ class SqliteOutbox:
 
         return await self._db.read(job)
 
+    async def to_expire(self, now: int, limit: int) -> tuple[bytes, ...]:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> tuple[bytes, ...]:
+            rows = connection.execute(
+                "SELECT envelope FROM outbox WHERE state = 'sealed' AND expires <= ? LIMIT ?", (now, limit)
+            )
+            return tuple(row["envelope"] for row in rows)
+
+        return await self._db.read(job)
+
     async def save_accepted(self, envelope: bytes, receipt: bytes, now: int) -> None:
         """See the port."""
 
@@ -171,6 +179,15 @@ class SqliteOutbox:
                 move_recipients(connection, row["message"], RecipientState(state), now)
 
         await self._db.write(job)
+
+
+def _due(connection: sqlite3.Connection, clause: str, values: tuple[int, ...]) -> tuple[Message, ...]:
+    """Queued messages that may be sealed now and to which `clause` applies."""
+    rows = connection.execute(
+        f"SELECT * FROM messages WHERE state = 'queued' AND due <= ? AND expires > ? AND {clause}",  # noqa: S608  fixed texts
+        values,
+    ).fetchall()
+    return tuple(message_of(connection, row) for row in rows)
 
 
 def _take_number(connection: sqlite3.Connection, envelope: OutboxEnvelope, place: Place) -> None:

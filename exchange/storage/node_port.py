@@ -8,12 +8,12 @@ The store holds ciphertext and never the node's local key.
 from collections.abc import Mapping
 from typing import Protocol
 
-from exchange.delivery.streams import StreamState
 from exchange.storage.node_values import (
     Alarm,
     Arrival,
     Event,
     Idempotency,
+    LateStream,
     Message,
     OutboxEnvelope,
     Place,
@@ -33,7 +33,11 @@ class OutboxStore(Protocol):
         ...
 
     async def queued(self, now: int, limit: int) -> tuple[Message, ...]:
-        """Messages whose time for sealing has come and not passed, most urgent first."""
+        """Messages whose time for sealing has come and not passed, and that wait for nothing; most urgent first."""
+        ...
+
+    async def waiting(self, now: int, after: int, limit: int) -> tuple[Message, ...]:
+        """The same that wait for something (`set_waits`), in the order of `seq`, from the one after `after`."""
         ...
 
     async def set_waits(self, message: bytes, why: str | None) -> None:
@@ -50,6 +54,10 @@ class OutboxStore(Protocol):
 
     async def to_send(self, now: int, limit: int) -> tuple[OutboxEnvelope, ...]:
         """Envelopes that the relay has not accepted and whose next try is due, most urgent first."""
+        ...
+
+    async def to_expire(self, now: int, limit: int) -> tuple[bytes, ...]:
+        """Ids of envelopes that the relay has not accepted and that have expired."""
         ...
 
     async def save_accepted(self, envelope: bytes, receipt: bytes, now: int) -> None:
@@ -77,7 +85,7 @@ class EvidenceStore(Protocol):
         ...
 
     async def save_acknowledgement(self, envelope: bytes, member: str, state: str, ack: bytes, now: int) -> None:
-        """A verified acknowledgement is on file, and the recipient's state moves."""
+        """A recipient's first verified acknowledgement is on file, and its state moves."""
         ...
 
     async def expire(self, now: int) -> None:
@@ -113,7 +121,8 @@ class InboxStore(Protocol):
     ) -> bool:
         """Store evidence, place in its stream, alarms, and the message unless its Provision was delivered before.
 
-        True when the message is new.
+        True when the message is new. Of a message that is here already, a copy that came from a provider itself puts
+        right what another's copy said of it.
         """
         ...
 
@@ -121,8 +130,12 @@ class InboxStore(Protocol):
         """Digest of the header that had this number, when it is known."""
         ...
 
-    async def streams_in(self) -> Mapping[tuple[str, bytes], StreamState]:
-        """All streams to this node."""
+    async def late_streams(self, before: int, limit: int) -> tuple[LateStream, ...]:
+        """Streams to this node in which something has been missing since `before` or longer and was not told."""
+        ...
+
+    async def save_told(self, told: tuple[tuple[LateStream, int], ...], alarms: tuple[Alarm, ...]) -> None:
+        """What is missing in these streams up to these numbers is told by the alarms, or has come."""
         ...
 
     async def add_alarm(self, alarm: Alarm) -> bool:

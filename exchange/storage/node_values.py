@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from exchange.delivery.streams import StreamState
+
 
 @dataclass(frozen=True, slots=True)
 class StoredAttachment:
@@ -16,6 +18,7 @@ class Message:
     """A ministry's message, sent or received. Times are Unix seconds; `recipients` are member codes.
 
     `id` is the first 16 bytes of the Provision's digest, at its sender and at every receiver; a forward's is its own.
+    `direct`: this copy was sent by a provider itself; it is not stored.
     """
 
     id: bytes
@@ -39,6 +42,7 @@ class Message:
     attachments: tuple[StoredAttachment, ...]
     waits: str | None = None
     seq: int = 0
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,16 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class LateStream:
+    """A sender's stream with what is missing in it; up to `told` an alarm has named it."""
+
+    sender: str
+    stream: bytes
+    state: StreamState
+    told: int
+
+
+@dataclass(frozen=True, slots=True)
 class Alarm:
     """Something that people must look at. `fact` is what it is about: the same fact is one alarm."""
 
@@ -160,6 +174,7 @@ class Event:
     type: str
     data: str
     measure: str
+    record_type: str
     ministry: str | None
 
 

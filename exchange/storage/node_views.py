@@ -13,6 +13,7 @@ from exchange.storage.node_values import (
     RecipientRow,
     Token,
 )
+from schemas.registry import AGREED_ELSEWHERE
 
 
 class SqliteViews:
@@ -85,7 +86,7 @@ class SqliteViews:
 
         def job(connection: sqlite3.Connection) -> tuple[Event, ...]:
             rows = connection.execute(
-                "SELECT e.seq, e.message, e.type, e.data, m.measure, m.ministry FROM events e"
+                "SELECT e.seq, e.message, e.type, e.data, m.measure, m.record_type, m.ministry FROM events e"
                 " JOIN messages m ON m.id = e.message WHERE e.seq > ? ORDER BY e.seq LIMIT ?",
                 (after, limit),
             )
@@ -183,6 +184,7 @@ class SqliteAccess:
 
 
 def _measure_clause(patterns: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """SQL for "one of these measures": an exact number, or everything that begins as a pattern does before its star."""
-    parts = ["measure GLOB ?" if pattern.endswith("*") else "measure = ?" for pattern in patterns]
+    """SQL for "one of these measures", as `exchange.node.request.may_use_measure` has it."""
+    name = f"CASE measure WHEN '{AGREED_ELSEWHERE}' THEN measure || ':' || record_type ELSE measure END"
+    parts = [f"{name} GLOB ?" if pattern.endswith("*") else f"{name} = ?" for pattern in patterns]
     return f"({' OR '.join(parts)})", patterns

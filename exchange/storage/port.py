@@ -23,8 +23,8 @@ class EnvelopeKey:
     id: EnvelopeId
 
 
-GrantKey = tuple[MemberId, GrantId]
-"""Provider and id: two providers may choose the same id."""
+GrantSubject = tuple[MemberId, GrantId, ProvisionId]
+"""A Grant, which its provider and id name together, and a Provision that it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class GrantUse:
 class Arrival:
     """An envelope whose header and body have been checked. A lower `precedence` goes first; `expires` in Unix seconds.
 
-    `grants` are the Grants whose uses the judge has to know.
+    `grants` are the Grants with a limit of uses, each with every Provision here that it is about.
     """
 
     key: EnvelopeKey
@@ -51,15 +51,31 @@ class Arrival:
     precedence: int
     expires: int
     body_size: int
-    grants: tuple[GrantKey, ...]
+    grants: tuple[GrantSubject, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes up: header and body."""
+        return len(self.header) + self.body_size
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """State of the accepting transaction: the time of the acceptance before (0: none), and uses of the named Grants."""
+    """What the store knows that a judge has to know.
+
+    Attributes:
+        time: of the acceptance before; 0 when there was none.
+        uses: of the arrival's Grants for the Provisions that stand beside them.
+        others: how many more uses each of these Grants has (only where there are any).
+        sent: bytes held of this sender.
+        waiting: bytes that wait for each recipient.
+    """
 
     time: int
     uses: frozenset[GrantUse]
+    others: frozenset[tuple[MemberId, GrantId, int]]
+    sent: int
+    waiting: tuple[tuple[MemberId, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +102,24 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One envelope in a mailbox. `place` names it in this engine; `body` is None when it has to be streamed."""
+    """One envelope in a mailbox. `place` names it in this engine; `body` is None when it is large: to be streamed."""
 
     place: int
     key: EnvelopeKey
     header: bytes
     receipt: bytes
+    precedence: int
     expires: int
     body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """How many envelopes are wanted of one precedence whose bodies are large, or of those whose are not."""
+
+    precedence: int
+    large: bool
+    room: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +198,8 @@ class EnvelopeStore(Protocol):
         """What stands under each key."""
         ...
 
-    async def uses(self, grants: Collection[GrantKey]) -> frozenset[GrantUse]:
-        """The counted uses of these Grants."""
+    async def facts(self, arrival: Arrival) -> Held | Facts:
+        """What stands under the arrival's key; else what its judge would be told now."""
         ...
 
     async def accept(self, arrival: Arrival, body: Staged, judge: Judge) -> Held:
@@ -203,9 +229,9 @@ class MailboxStore(Protocol):
     """What waits for one member."""
 
     async def waiting(
-        self, member: MemberId, now: int, skip: Collection[int], limit: int, max_bytes: int
+        self, member: MemberId, now: int, lanes: Sequence[Lane], skip: Collection[int], max_bytes: int
     ) -> tuple[Waiting, ...]:
-        """The next envelopes, by precedence, then by order of acceptance: at most `limit`, none of those in `skip`.
+        """The next envelopes of these lanes, by precedence, then by order of acceptance; none of those in `skip`.
 
         It ends before `max_bytes` of headers and bodies are exceeded, but holds at least one when there is one.
         """

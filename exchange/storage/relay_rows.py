@@ -1,7 +1,8 @@
-"""The SQL of the relay's store: each function is one job on a connection, inside the caller's transaction."""
+"""The SQL of the relay's directory and envelopes: each function is one job inside the caller's transaction."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -10,17 +11,13 @@ from exchange.storage.port import (
     Depth,
     EnvelopeKey,
     Facts,
-    GrantKey,
     GrantUse,
     Held,
     Holdings,
     Judge,
-    PendingNotice,
     SignedAnswer,
-    Waiting,
 )
-from schemas.ids import Digest, EnvelopeId, MemberId, ProvisionId
-from schemas.relayapi import SeenItem
+from schemas.ids import Digest, MemberId
 
 
 class State(IntEnum):
@@ -73,15 +70,36 @@ def held(connection: sqlite3.Connection, key: EnvelopeKey) -> Held | None:
     return Held(Digest(row["header_digest"]), row["receipt"], frozenset(MemberId(r[0]) for r in recipients))
 
 
-def uses(connection: sqlite3.Connection, grants: Collection[GrantKey]) -> frozenset[GrantUse]:
-    """Counted uses of these Grants."""
+def facts(connection: sqlite3.Connection, arrival: Arrival) -> Facts:
+    """What the arrival's judge has to know."""
     found: set[GrantUse] = set()
-    for provider, grant in grants:
-        for row in connection.execute(
-            "SELECT recipient, provision FROM uses WHERE provider = ? AND consent = ?", (provider, grant)
-        ):
-            found.add(GrantUse(provider, grant, MemberId(row["recipient"]), ProvisionId(row["provision"])))
-    return frozenset(found)
+    for provider, grant, provision in arrival.grants:
+        rows = connection.execute(
+            "SELECT recipient FROM uses WHERE provider = ? AND consent = ? AND provision = ?",
+            (provider, grant, provision),
+        )
+        found.update(GrantUse(provider, grant, MemberId(row["recipient"]), provision) for row in rows)
+    listed = Counter((use.provider, use.grant) for use in found)
+    others = set()
+    for provider, grant in {(provider, grant) for provider, grant, _ in arrival.grants}:
+        total = _number(
+            connection,
+            "SELECT coalesce(max(used), 0) FROM use_counts WHERE provider = ? AND consent = ?",
+            provider,
+            grant,
+        )
+        if total > listed[provider, grant]:
+            others.add((provider, grant, total - listed[provider, grant]))
+    return Facts(
+        time=_number(connection, "SELECT coalesce((SELECT accepted FROM envelopes ORDER BY position DESC LIMIT 1), 0)"),
+        uses=frozenset(found),
+        others=frozenset(others),
+        sent=_number(connection, "SELECT coalesce(max(sent), 0) FROM held WHERE member = ?", arrival.key.sender),
+        waiting=tuple(
+            (member, _number(connection, "SELECT coalesce(max(waiting), 0) FROM held WHERE member = ?", member))
+            for member in arrival.recipients
+        ),
+    )
 
 
 def accept(
@@ -92,19 +110,21 @@ def accept(
     known = held(connection, key)
     if known is not None:
         return known, False
-    last = _number(connection, "SELECT coalesce((SELECT accepted FROM envelopes ORDER BY position DESC LIMIT 1), 0)")
-    verdict = judge(Facts(last, uses(connection, arrival.grants)))
+    verdict = judge(facts(connection, arrival))
     position = connection.execute(
         "INSERT INTO envelopes (sender, id, header_digest, receipt, accepted, open) VALUES (?, ?, ?, ?, ?, ?)",
         (key.sender, key.id, arrival.header_digest, verdict.receipt, verdict.time, len(arrival.recipients)),
     ).lastrowid
     connection.execute(
-        "INSERT INTO contents (envelope, expires, header, body, file) VALUES (?, ?, ?, ?, ?)",
-        (position, arrival.expires, arrival.header, body, file),
+        "INSERT INTO contents (envelope, expires, header, body, file, size) VALUES (?, ?, ?, ?, ?, ?)",
+        (position, arrival.expires, arrival.header, body, file, arrival.size),
     )
     connection.executemany(
-        "INSERT INTO deliveries (envelope, recipient, precedence, state) VALUES (?, ?, ?, ?)",
-        [(position, recipient, arrival.precedence, State.WAITING) for recipient in arrival.recipients],
+        "INSERT INTO deliveries (envelope, recipient, precedence, large, state) VALUES (?, ?, ?, ?, ?)",
+        [
+            (position, recipient, arrival.precedence, file is not None, State.WAITING)
+            for recipient in arrival.recipients
+        ],
     )
     connection.executemany(
         "INSERT OR IGNORE INTO uses (provider, consent, recipient, provision) VALUES (?, ?, ?, ?)",
@@ -165,86 +185,6 @@ def _delete_contents(connection: sqlite3.Connection, positions: Iterable[int]) -
     return Removed(count, tuple(files))
 
 
-# Mailboxes.
-
-
-def waiting(
-    connection: sqlite3.Connection, member: MemberId, now: int, skip: Collection[int], limit: int, max_bytes: int
-) -> tuple[Waiting, ...]:
-    """The next envelopes of a mailbox."""
-    # At most len(skip) of the first rows are skipped, so this many hold all that may be wanted.
-    order = connection.execute(
-        "SELECT envelope FROM deliveries WHERE recipient = ? AND state = 0 ORDER BY precedence, envelope LIMIT ?",
-        (member, limit + len(skip)),
-    ).fetchall()
-    found: list[Waiting] = []
-    size = 0
-    for position in [int(row["envelope"]) for row in order]:
-        if len(found) == limit:
-            break
-        item = None if position in skip else _waiting(connection, position)
-        if item is None or item.expires <= now:
-            continue
-        size += len(item.header) + len(item.body or b"")
-        if found and size > max_bytes:
-            break
-        found.append(item)
-    return tuple(found)
-
-
-def _waiting(connection: sqlite3.Connection, position: int) -> Waiting | None:
-    row = connection.execute(
-        "SELECT sender, id, header, receipt, expires, body FROM envelopes JOIN contents ON envelope = position"
-        " WHERE position = ?",
-        (position,),
-    ).fetchone()
-    if row is None:
-        return None
-    key = EnvelopeKey(MemberId(row["sender"]), EnvelopeId(row["id"]))
-    return Waiting(position, key, row["header"], row["receipt"], row["expires"], row["body"])
-
-
-def body(connection: sqlite3.Connection, member: MemberId, key: EnvelopeKey) -> bytes | str | None:
-    """A small body's bytes or a large one's file, when the envelope waits for `member`."""
-    row = connection.execute(
-        "SELECT body, file FROM envelopes JOIN contents ON contents.envelope = position"
-        " JOIN deliveries ON deliveries.envelope = position"
-        " WHERE sender = ? AND id = ? AND recipient = ? AND state = ?",
-        (key.sender, key.id, member, State.WAITING),
-    ).fetchone()
-    if row is None:
-        return None
-    found: bytes | str = row["body"] if row["file"] is None else row["file"]
-    return found
-
-
-def notices(
-    connection: sqlite3.Connection, member: MemberId, skip: Collection[int], limit: int
-) -> tuple[PendingNotice, ...]:
-    """Notices to a sender, oldest first."""
-    found = connection.execute(
-        "SELECT notices.position, id, recipient, acknowledgement FROM notices"
-        " JOIN deliveries USING (envelope, recipient) JOIN envelopes ON envelopes.position = envelope"
-        " WHERE notices.sender = ? ORDER BY notices.position LIMIT ?",
-        (member, limit + len(skip)),
-    )
-    items = [
-        PendingNotice(row["position"], EnvelopeId(row["id"]), MemberId(row["recipient"]), row["acknowledgement"])
-        for row in found
-        if row["position"] not in skip
-    ]
-    return tuple(items[:limit])
-
-
-def seen(connection: sqlite3.Connection, member: MemberId, items: Sequence[SeenItem]) -> None:
-    """Drop notices that the sender has on file."""
-    connection.executemany(
-        "DELETE FROM notices WHERE recipient = ? AND envelope = "
-        "(SELECT position FROM envelopes WHERE sender = ? AND id = ?)",
-        [(item.recipient, member, item.envelope) for item in items],
-    )
-
-
 # For those who look after the relay.
 
 
@@ -262,5 +202,5 @@ def holdings(connection: sqlite3.Connection) -> Holdings:
     )
 
 
-def _number(connection: sqlite3.Connection, query: str, *arguments: int) -> int:
+def _number(connection: sqlite3.Connection, query: str, *arguments: int | str | bytes) -> int:
     return int(connection.execute(query, arguments).fetchone()[0])

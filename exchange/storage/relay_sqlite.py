@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from exchange.errors import StoreFault, Unavailable
+from exchange.storage import relay_mailboxes as mailboxes
 from exchange.storage import relay_rows as rows
 from exchange.storage.bodies import StagedBody, read_file, remove_all
 from exchange.storage.engine import Database
@@ -14,11 +15,11 @@ from exchange.storage.port import (
     SMALL_BODY,
     Arrival,
     EnvelopeKey,
-    GrantKey,
-    GrantUse,
+    Facts,
     Held,
     Holdings,
     Judge,
+    Lane,
     PendingNotice,
     SignedAnswer,
     Staged,
@@ -85,9 +86,9 @@ class SqliteRelayStore:
         """See the port."""
         return await self._database.read(lambda c: [rows.held(c, key) for key in keys])
 
-    async def uses(self, grants: Collection[GrantKey]) -> frozenset[GrantUse]:
+    async def facts(self, arrival: Arrival) -> Held | Facts:
         """See the port."""
-        return await self._database.read(lambda c: rows.uses(c, grants))
+        return await self._database.read(lambda c: rows.held(c, arrival.key) or rows.facts(c, arrival))
 
     async def accept(self, arrival: Arrival, body: Staged, judge: Judge) -> Held:
         """See the port. A caller that is cancelled does not undo what may be committed already."""
@@ -129,25 +130,25 @@ class SqliteRelayStore:
     # Mailboxes.
 
     async def waiting(
-        self, member: MemberId, now: int, skip: Collection[int], limit: int, max_bytes: int
+        self, member: MemberId, now: int, lanes: Sequence[Lane], skip: Collection[int], max_bytes: int
     ) -> tuple[Waiting, ...]:
         """See the port."""
-        return await self._database.read(lambda c: rows.waiting(c, member, now, skip, limit, max_bytes))
+        return await self._database.read(lambda c: mailboxes.waiting(c, member, now, lanes, skip, max_bytes))
 
     async def body(self, member: MemberId, key: EnvelopeKey) -> AsyncIterator[bytes] | None:
         """See the port."""
-        found = await self._database.read(lambda c: rows.body(c, member, key))
+        found = await self._database.read(lambda c: mailboxes.body(c, member, key))
         if found is None or isinstance(found, bytes):
             return None if found is None else _once(found)
         return await read_file(self._bodies / found)
 
     async def notices(self, member: MemberId, skip: Collection[int], limit: int) -> tuple[PendingNotice, ...]:
         """See the port."""
-        return await self._database.read(lambda c: rows.notices(c, member, skip, limit))
+        return await self._database.read(lambda c: mailboxes.notices(c, member, skip, limit))
 
     async def seen(self, member: MemberId, items: Sequence[SeenItem]) -> None:
         """See the port."""
-        await self._database.write(lambda c: rows.seen(c, member, items))
+        await self._database.write(lambda c: mailboxes.seen(c, member, items))
 
     async def _write_and_remove(self, job: Callable[[sqlite3.Connection], rows.Removed]) -> int:
         """Files go only after the commit that forgets them: a crash between the two leaves an orphan, never a hole."""

@@ -12,11 +12,13 @@ run.json              {"pid", "url"} while it runs
 
 import asyncio
 import json
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
+from exchange.certificates import only
 from exchange.clock import Clock, SystemClock
 from exchange.errors import Conflict, Invalid
 from exchange.logs import configure_logging, get_logger
@@ -103,6 +105,15 @@ def install_statement(folder: Path, entry: DirectoryEntry) -> str:
     extend(directory, [entry])
     write_durably(folder / STATEMENT, encode_file(ENTRY, entry))
     return fingerprint(key_id(statement.keys))
+
+
+def status_access(folder: Path) -> tuple[Path, ssl.SSLContext | None]:
+    """How the operator's own commands reach the node: its token, and TLS to no other certificate than the node's own.
+
+    Raises Invalid.
+    """
+    certificate = load_config(folder).listen.tls_certificate
+    return folder / ADMIN_TOKEN, only(folder / certificate) if certificate is not None else None
 
 
 def create_token(folder: Path, ministry: str, scopes: tuple[str, ...], measures: tuple[str, ...]) -> str:

@@ -1,6 +1,7 @@
 """Attacks on consent: who holds information passes it on without being allowed to."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from schemas.canon import encode
 from schemas.contexts import Context
@@ -9,14 +10,23 @@ from schemas.limits import DAY
 from schemas.provision import SignedProvision
 from schemas.terms import Onward, Precedence, Purpose, Tlp
 from schemas.wrap import WRAPS, Wraps
-from tests.support.attacks import delivered, put_off_by_receiver, refused_by_own_node, refused_by_receiver, refused_by_relay
+from tests.support.attacks import (
+    delivered,
+    honest_relay,
+    put_off_by_receiver,
+    refused_by_own_node,
+    refused_by_receiver,
+    refused_by_relay,
+)
 from tests.support.hostile_relay import HostileRelay
-from tests.support.node import TestNode, manifest_of, sealed_by
+from tests.support.node import TestNode, manifest_of, node, sealed_by
 from tests.support.relay import Server
 from tests.support.world import Sealed, World
 
 
-def joint(world: World, providers: tuple[str, ...], to: tuple[str, ...], **terms: object) -> tuple[bytes, SignedProvision]:
+def joint(
+    world: World, providers: tuple[str, ...], to: tuple[str, ...], **terms: object
+) -> tuple[bytes, SignedProvision]:
     manifest = world.manifest(providers)
     return manifest, world.signed_provision(manifest, providers, to, **terms)
 
@@ -71,16 +81,23 @@ class TestSurreptitiousForwarding:
 class TestFurtherHops:
     """Forwards by those who hold it, and by those who do not."""
 
-    async def test_a_forward_under_open_terms_by_someone_who_is_no_member_state_named_by_them(
-        self, relay: HostileRelay
-    ) -> None:
+    async def test_open_terms_for_members_do_not_open_it_to_an_observer_state(self, tmp_path: Path) -> None:
         world = World(observers=("XAB",))
+        relay = HostileRelay(world)
         manifest = manifest_of(world, "KAZ", onward="members")
         provision = world.signed_provision(manifest, ("KAZ",), ["MNG"], onward=Onward.MEMBERS)
         sealed = world.envelope(["XAB"], "MNG", manifest=manifest, provisions=[provision])
-        from tests.support.judge import rules
+        async with node(tmp_path, world, "XAB", relay) as xab, honest_relay(tmp_path, world) as server:
+            await refused_by_relay(server, sealed, 403, "no-consent")
+            await refused_by_receiver(xab, relay, sealed, "no-consent")
 
-        assert rules(world, sealed) == {"no-consent"}
+    async def test_an_observer_state_sends(self, tmp_path: Path) -> None:
+        world = World(observers=("XAB",))
+        relay = HostileRelay(world)
+        sealed = sealed_by(world, "XAB", ("MNG",))
+        async with node(tmp_path, world, "MNG", relay) as mng, honest_relay(tmp_path, world) as server:
+            await refused_by_relay(server, sealed, 403, "sender-not-entitled")
+            await refused_by_receiver(mng, relay, sealed, "sender-not-entitled")
 
     async def test_forwarding_information_of_two_providers_with_the_consent_of_one(
         self, world: World, relay: HostileRelay, uzb: TestNode, server: Server
@@ -126,7 +143,7 @@ class TestFurtherHops:
         sealed = sealed_by(world, "KAZ", ("MNG",), manifest=manifest, provisions=[provision])
         await put_off_by_receiver(mng, relay, sealed, "embargo", world.receipt(sealed, time=world.now + 100))
         mng.clock.time += 100
-        await delivered(mng, relay, sealed)
+        await delivered(mng, relay, sealed, time=world.now + 100)
 
     async def test_forwarding_after_the_providers_end_date(
         self, world: World, relay: HostileRelay, mng: TestNode, uzb: TestNode, server: Server
@@ -146,14 +163,18 @@ class TestFurtherHops:
 class TestRecipientsChanged:
     """The list of recipients is altered on the way, or by who may not sign it."""
 
-    async def test_a_recipient_added_on_the_way(self, world: World, relay: HostileRelay, uzb: TestNode, server: Server) -> None:
+    async def test_a_recipient_added_on_the_way(
+        self, world: World, relay: HostileRelay, uzb: TestNode, server: Server
+    ) -> None:
         sealed = sealed_by(world, "KAZ", ("MNG",))
         extra = world.wrap(sealed.secrets["MNG"], sealed.header.core_bytes, "UZB")
         attacked = with_wraps(world, sealed, Wraps((*sealed.header.wraps, extra)), None)
         await refused_by_relay(server, attacked, 403, "bad-signature")
         await put_off_by_receiver(uzb, relay, attacked, "header-signature")
 
-    async def test_a_recipient_removed_on_the_way(self, world: World, relay: HostileRelay, mng: TestNode, server: Server) -> None:
+    async def test_a_recipient_removed_on_the_way(
+        self, world: World, relay: HostileRelay, mng: TestNode, server: Server
+    ) -> None:
         sealed = sealed_by(world, "KAZ", ("MNG", "UZB"))
         attacked = with_wraps(world, sealed, Wraps(sealed.header.wraps[:1]), None)
         await refused_by_relay(server, attacked, 403, "bad-signature")
@@ -177,7 +198,9 @@ class TestRecipientsChanged:
         sealed = stranger.envelope(["XAZ"], "KAZ", manifest=manifest)
         await refused_by_relay(server, sealed, 403, "untrusted")
 
-    async def test_terms_raised_by_the_forwarder(self, world: World, relay: HostileRelay, uzb: TestNode, server: Server) -> None:
+    async def test_terms_raised_by_the_forwarder(
+        self, world: World, relay: HostileRelay, uzb: TestNode, server: Server
+    ) -> None:
         """MNG rewrites KAZ's Provision to `public` and keeps KAZ's signature."""
         manifest = manifest_of(world)
         provision = world.provision(manifest, ("KAZ",), ["MNG"], onward=Onward.NONE)

@@ -15,8 +15,10 @@ STOP = "trap 'kill $(jobs -p) 2> /dev/null; wait' EXIT"
 
 def blocks() -> list[str]:
     """The fenced blocks of the README that a shell or Python runs, in order, as lines of one shell script."""
-    found = re.findall(r"^```(sh|python)\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    return [text if kind == "sh" else f"python3 <<'END'\n{text}END\n" for kind, text in found]
+    found = re.findall(
+        r"^```(sh|python)\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+    return [code if kind == "sh" else f"python3 <<'END'\n{code}END\n" for kind, code in found]
 
 
 def test_the_commands_of_the_readme_run_in_order(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from exchange.relay.limits import MAX_HANDSHAKES
+from exchange.relay.limits import MAX_ADDRESS_HANDSHAKES
 from keys.digests import sha256
 from keys.identity import SigningIdentity
 from schemas.canon import encode
@@ -152,7 +152,7 @@ async def test_one_that_never_proves_anything_is_let_go(server: Server, monkeypa
 
 async def test_sessions_that_prove_nothing_are_bounded(server: Server) -> None:
     async with AsyncExitStack() as open_ones:
-        for _ in range(MAX_HANDSHAKES):
+        for _ in range(MAX_ADDRESS_HANDSHAKES):
             session = await open_ones.enter_async_context(server.connection())
             await session.receive(Challenge)
         answer = await server.request("GET", "/v1/session")

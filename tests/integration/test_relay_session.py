@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from exchange.relay.limits import SMALL_PLACES
 from exchange.storage.port import SMALL_BODY
 from schemas.canon import encode
 from schemas.ids import MemberId
@@ -13,7 +14,6 @@ from schemas.limits import DAY
 from schemas.receipt import SIGNED_ACKNOWLEDGEMENT, SIGNED_RECEIPT
 from schemas.relayapi import (
     ACKS,
-    WINDOW,
     Acks,
     Challenge,
     Deliver,
@@ -25,6 +25,9 @@ from schemas.terms import Precedence
 from tests.support.relay import Server, Session, relay
 from tests.support.waiting import until
 from tests.support.world import Sealed, World
+
+# Everything here is routine.
+PLACES = SMALL_PLACES[Precedence.ROUTINE]
 
 
 @pytest.fixture
@@ -81,19 +84,19 @@ async def test_a_large_body_is_left_to_be_fetched(server: Server) -> None:
 
 
 async def test_no_more_than_the_window_is_under_way(server: Server) -> None:
-    items = [server.world.envelope(["MNG"]) for _ in range(WINDOW + 2)]
+    items = [server.world.envelope(["MNG"]) for _ in range(PLACES + 2)]
     for sealed in items:
         await server.submit(sealed)
     async with server.session("MNG") as session:
-        assert await headers(session, WINDOW) == [sealed.header_bytes for sealed in items[:WINDOW]]
+        assert await headers(session, PLACES) == [sealed.header_bytes for sealed in items[:PLACES]]
         assert await session.nothing_within(0.3)
         await session.send(acks(server, items[0]))
-        assert await headers(session, 1) == [items[WINDOW].header_bytes]
+        assert await headers(session, 1) == [items[PLACES].header_bytes]
         # On whatever way the acknowledgement comes, it frees a place.
         assert (
             await server.request("POST", "/v1/acknowledgements", encode(ACKS, acks(server, items[1])))
         ).status == 204
-        assert await headers(session, 1) == [items[WINDOW + 1].header_bytes]
+        assert await headers(session, 1) == [items[PLACES + 1].header_bytes]
 
 
 async def test_what_was_not_acknowledged_comes_again_in_the_next_session(server: Server) -> None:
@@ -167,12 +170,12 @@ async def test_garbage_ends_the_session(server: Server) -> None:
 
 async def test_an_ended_envelope_frees_its_place_and_is_not_pushed(tmp_path: Path, world: World) -> None:
     async with relay(tmp_path, world, sweep_interval=0.02) as server:
-        ending = [world.envelope(["MNG"], core={"expires": world.now + 60}) for _ in range(WINDOW)]
+        ending = [world.envelope(["MNG"], core={"expires": world.now + 60}) for _ in range(PLACES)]
         last = world.envelope(["MNG"], core={"expires": world.now + DAY})
         for sealed in (*ending, last):
             await server.submit(sealed)
         async with server.session("MNG") as session:
-            await headers(session, WINDOW)
+            await headers(session, PLACES)
             server.clock.time += 60
             assert await headers(session, 1) == [last.header_bytes]
 

@@ -128,7 +128,7 @@ async def test_one_member_cannot_take_every_place(tmp_path: Path, world: World) 
         await go_on.wait()
         yield frame[-1:]
 
-    async with relay(tmp_path, world, limits={"max_member_uploads": 1}) as server:
+    async with relay(tmp_path, world, limits={"max_member_large": 1}) as server:
         uploading = asyncio.create_task(server.request("POST", "/v1/envelopes", held_back()))
         await until(lambda: len(server.files()) == 1)
         answer = await server.post(second)

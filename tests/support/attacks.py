@@ -50,10 +50,10 @@ async def put_off_by_receiver(
     assert len(relay.acknowledged) == answers
 
 
-async def delivered(target: TestNode, relay: HostileRelay, sealed: Sealed) -> bytes:
+async def delivered(target: TestNode, relay: HostileRelay, sealed: Sealed, **receipt: object) -> bytes:
     """It is accepted and becomes a message; its id."""
     before = target.inbox()
-    frame = relay.accept(sealed, (target.parts.member,))
+    frame = relay.accept(sealed, (target.parts.member,), **receipt)
     await target.pull()
     relay.waiting[target.parts.member].remove(frame)
     (new,) = set(target.inbox()) - set(before)

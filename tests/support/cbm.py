@@ -10,9 +10,14 @@ from typing import Any
 Result = tuple[int, str, str]
 
 
-async def cbm(*arguments: str | Path, environment: dict[str, str] | None = None, cwd: Path | None = None) -> Result:
-    """Run `cbm` to its end."""
-    process = await asyncio.create_subprocess_exec(
+ROOT = Path(__file__).parents[2]
+
+
+async def start(
+    *arguments: str | Path, environment: dict[str, str] | None = None, cwd: Path | None = None
+) -> asyncio.subprocess.Process:
+    """Start `cbm` in a folder, with pipes on both its outputs."""
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "exchange.cli",
@@ -20,9 +25,14 @@ async def cbm(*arguments: str | Path, environment: dict[str, str] | None = None,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **(environment or {})},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
         cwd=cwd,
     )
+
+
+async def cbm(*arguments: str | Path, environment: dict[str, str] | None = None, cwd: Path | None = None) -> Result:
+    """Run `cbm` to its end."""
+    process = await start(*arguments, environment=environment, cwd=cwd)
     out, err = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
@@ -31,7 +41,7 @@ async def cbm(*arguments: str | Path, environment: dict[str, str] | None = None,
 def answer(result: Result) -> Any:  # noqa: ANN401  # a JSON value
     """The JSON that a command printed which succeeded and had nothing to complain of."""
     code, out, err = result
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, ""), (code, out, err)
     return json.loads(out)
 
 
@@ -40,5 +50,5 @@ def line(result: Result, code: int) -> str:
     assert result[0] == code, result
     lines = [text for text in result[2].splitlines() if not text.startswith("{")]
     assert len(lines) == 1, result
-    assert lines[0].startswith("cbm: ")
+    assert lines[0].startswith("cbm: "), result
     return lines[0]

@@ -8,7 +8,7 @@ It has the relay's real key, so its receipts verify. `line(member)` is what a no
         await mng.pull()
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -69,8 +69,8 @@ class HostileRelay:
         return Line(self, member)
 
     def accept(self, sealed: Sealed, to: tuple[str, ...] | None = None, **receipt: object) -> Deliver:
-        """Sign a receipt for an envelope without judging it, and put it into mailboxes; `receipt` replaces its fields."""
-        return self.put(sealed, self.world.receipt(sealed, **receipt), to)
+        """Sign a receipt without judging the envelope, and put it into mailboxes; `receipt` replaces its fields."""
+        return self.put(sealed, self.world.receipt(sealed, None, **receipt), to)
 
     def put(self, sealed: Sealed, receipt: SignedReceipt, to: tuple[str, ...] | None = None) -> Deliver:
         """Put an envelope with any receipt into mailboxes, by default those of its recipients."""
@@ -115,7 +115,8 @@ class Line(RelayClient):
             raise RelayRefused(relay.refuse, "this relay does not like it")
         if relay.answer is not None:
             return relay.answer(sealed)
-        receipt = relay.world.receipt(sealed)
+        # Its clock goes with the sender's.
+        receipt = relay.world.receipt(sealed, time=max(relay.world.now, sealed.header.core.created))
         relay.put(sealed, receipt)
         return receipt
 
@@ -140,7 +141,7 @@ class Line(RelayClient):
         """Keep what was seen."""
         self._reached().seen.extend(seen.items)
 
-    async def body(self, sender: str, envelope: bytes) -> AsyncIterator[bytes]:
+    async def body(self, sender: str, envelope: bytes) -> AsyncGenerator[bytes, None]:
         """A large ciphertext in uneven pieces."""
         body = self._reached().bodies[envelope]
         for start in range(0, len(body), 50_001):

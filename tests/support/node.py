@@ -11,11 +11,12 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from aiohttp.test_utils import TestClient, TestServer
-from aiohttp.web import Application, Request
+import aiohttp
+from aiohttp.test_utils import TestServer
 
 from exchange.clock import SetClock
 from exchange.node.access import Caller, make_token
@@ -88,6 +89,11 @@ def sealed_by(world: World, sender: str, to: tuple[str, ...], **steps: Any) -> S
     return world.envelope(to, sender, **steps)
 
 
+def request_of(to: list[str], **terms: object) -> dict[str, object]:
+    """A ministry's request to send a notification; `terms` replace or add fields."""
+    return {"to": to, "measure": MEASURE, "record": bare_record(), **terms}
+
+
 class TestNode:
     """One node. `pull`, `seal`, `send` and `tick` are one turn each of its loops."""
 
@@ -101,7 +107,7 @@ class TestNode:
         self.link = Link(parts, self.receiver)
         self.sealer = Sealer(parts)
         self.sender = Sender(parts)
-        self.housekeeper = Housekeeper(parts, self.receiver, None)
+        self.housekeeper = Housekeeper(parts, None)
         self.composer = Composer(parts)
 
     @property
@@ -122,8 +128,7 @@ class TestNode:
 
     async def write(self, to: list[str], **terms: object) -> bytes:
         """A ministry's message into the outbox; its id."""
-        value = {"to": to, "measure": MEASURE, "record": bare_record(), **terms}
-        message, _ = await self.composer.send(value, (), ministry(), None)
+        message, _ = await self.composer.send(request_of(to, **terms), (), ministry(), None)
         return message
 
     def rows(self, table: str) -> list[dict[str, Any]]:
@@ -241,8 +246,44 @@ async def node(
 
 
 @asynccontextmanager
-async def api_of(tested: TestNode) -> AsyncIterator[TestClient[Request, Application]]:
+async def api_of(tested: TestNode) -> AsyncIterator["Api"]:
     """The node's real API on a free port of loopback."""
     application = Node(tested.parts, None).api.application()
-    async with TestServer(application, host="127.0.0.1") as server, TestClient(server) as client:
-        yield client
+    async with TestServer(application, host="127.0.0.1") as server, aiohttp.ClientSession() as http:
+        yield Api(tested, str(server.make_url("")).rstrip("/"), http)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer, read to its end."""
+
+    status: int
+    code: str
+    json: Any
+    body: bytes
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Requests to a node as a ministry's program makes them."""
+
+    node: TestNode
+    url: str
+    http: aiohttp.ClientSession
+
+    async def ask(self, method: str, path: str, token: str | None = None, **request: Any) -> Reply:  # noqa: ANN401
+        """One request; `request` as for aiohttp."""
+        headers = {**request.pop("headers", {})}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        async with self.http.request(method, self.url + path, headers=headers, **request) as response:
+            body = await response.read()
+            value = json.loads(body) if "json" in response.content_type else None
+            code = str(value.get("type", "")).rpartition(":")[2] if isinstance(value, dict) else ""
+            return Reply(response.status, code, value, body, response.headers)
+
+    async def send(self, token: str | None, to: list[str], key: str | None = None, **terms: object) -> Reply:
+        """Send a notification."""
+        headers = {} if key is None else {"Idempotency-Key": key}
+        return await self.ask("POST", "/v1/messages", token, json=request_of(to, **terms), headers=headers)

@@ -58,6 +58,12 @@ class NodeStore:
             }
         )
 
+    async def sealed(self, number: int, to: tuple[str, ...] = ("MNG",)) -> bytes:
+        """Store a message and an envelope of it under the same number; the envelope's id."""
+        await self.outbox.add_message(message(number, to), None)
+        await self.outbox.save_sealed(envelope(number), tuple(place(number, member) for member in to))
+        return name(number, "e")
+
     async def state(self, message: bytes) -> str:
         """A message's state."""
         found = await self.views.message(message)

@@ -1,36 +1,21 @@
-"""A relay and nodes as real processes, built and ready, and waiting for what has to come: always with a deadline."""
+"""A relay and nodes as real processes, built and ready, with what a test says to them."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from exchange.client import Members, Message, NodeClient, Retry, Unreachable
 from exchange.demo.processes import Processes
 from exchange.demo.site import Site, build_site, free_port
 from tests.support.records import example
-
-T = TypeVar("T")
+from tests.support.waiting import PATIENCE, answered
 
 MEASURE = "2.1.1.b"
-# Tests look often and wait long: a loaded machine is slow, not wrong.
-PATIENCE = 20.0
-_LOOK = 0.02
 # Fields that the node completes from the request.
 _COMPLETED = ("record_id", "originators", "recipients", "copy_secretariat", "handling", "issued_at")
-
-
-async def until(ask: Callable[[], Awaitable[T | None]], what: str, seconds: float = PATIENCE) -> T:
-    """The first answer that is not None; fails when there is none in time."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        answer = await ask()
-        if answer is not None:
-            return answer
-        await asyncio.sleep(_LOOK)
-    raise AssertionError(f"not within {seconds:.0f} s: {what}")
 
 
 @asynccontextmanager
@@ -60,7 +45,7 @@ async def ready_to_receive(processes: Processes) -> None:
                 members = await node.members()
                 return members if all(row.can_receive for row in members.members) else None
 
-            await until(ask, f"{member} sees an epoch of every member")
+            await answered(ask, f"{member} sees an epoch of every member")
 
 
 def client(processes: Processes, member: str, *, attempts: int = 1) -> NodeClient:
@@ -80,7 +65,7 @@ async def in_state(node: NodeClient, message_id: str, *states: str, seconds: flo
             return None
         return message if message.summary.state in states else None
 
-    return await until(ask, f"message {message_id} is {' or '.join(states)}", seconds)
+    return await answered(ask, f"message {message_id} is {' or '.join(states)}", seconds)
 
 
 def budget(title: str) -> dict[str, Any]:

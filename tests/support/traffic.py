@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -23,6 +23,10 @@ class Item:
     precedence: str
     size: int
 
+    def attachment(self) -> bytes:
+        """The attachment's bytes."""
+        return Random(self.key).randbytes(self.size)
+
 
 def plan(random: Random, members: Sequence[str], count: int) -> list[Item]:
     """`count` messages among the members; every tenth has an attachment too large for a mailbox's row."""
@@ -38,9 +42,16 @@ def plan(random: Random, members: Sequence[str], count: int) -> list[Item]:
 
 @dataclass(slots=True)
 class Totals:
-    """What the senders saw."""
+    """What the senders saw.
 
-    accepted: dict[str, str]
+    Attributes:
+        accepted: id of the message by key of the item.
+        begun: recipients of all items that somebody has begun to send.
+        repeated: requests that a ministry had to make again.
+    """
+
+    accepted: dict[str, str] = field(default_factory=dict)
+    begun: int = 0
     repeated: int = 0
 
 
@@ -50,10 +61,11 @@ async def send_all(
     """Send each when there is a permit, again and again until the node has it."""
     for item in items:
         await permits.acquire()
+        totals.begun += len(item.to)
         attachments = []
         if item.size:
             path = folder / item.key
-            path.write_bytes(Random(item.key).randbytes(item.size))
+            path.write_bytes(item.attachment())
             attachments.append(path)
         totals.accepted[item.key] = await _send(node, item, attachments, totals)
 

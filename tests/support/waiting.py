@@ -3,8 +3,13 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 DEADLINE = 20.0
+# For what several other processes do together: a loaded machine is slow, not wrong.
+PATIENCE = 60.0
 _PAUSE = 0.01
 
 
@@ -19,9 +24,19 @@ async def until(holds: Callable[[], bool], within: float = DEADLINE) -> None:
 
 async def until_async(holds: Callable[[], Awaitable[bool]], within: float = DEADLINE) -> None:
     """Wait until a condition that has to be awaited holds."""
+
+    async def ask() -> bool | None:
+        return await holds() or None
+
+    await answered(ask, "the condition holds", within)
+
+
+async def answered(ask: Callable[[], Awaitable[T | None]], what: str, within: float = PATIENCE) -> T:
+    """The first answer that is not None; `what` is missing when none comes in time."""
     end = time.monotonic() + within
     while time.monotonic() < end:
-        if await holds():
-            return
+        answer = await ask()
+        if answer is not None:
+            return answer
         await asyncio.sleep(_PAUSE)
-    raise AssertionError(f"not within {within:.0f} s")
+    raise AssertionError(f"not within {within:.0f} s: {what}")

@@ -168,7 +168,7 @@ def test_a_crash_while_writing_leaves_the_old_secret(
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "replace", crash)
-        with pytest.raises(OSError, match="power lost"):
+        with pytest.raises(KeystoreFault, match="power lost"):
             store.put("signing", b"half-written")
     assert store.get("signing") == SECRET
     assert Keystore.open(tmp_path / "keys", PASSPHRASE).names() == ["signing"]

@@ -9,8 +9,8 @@ from schemas import limits
 from schemas.canon import decode, encode
 from schemas.contexts import Context, framed
 from schemas.envelope import CORE, HEADER, decode_header, encode_header, frame_prefix, header_length
-from schemas.errors import Reason
-from schemas.ids import Digest, EnvelopeId, KeyId, MemberId, StreamId
+from schemas.errors import DecodeError, Reason
+from schemas.ids import ClassTag, Digest, EnvelopeId, KeyId, MemberId, StreamId
 from schemas.terms import Suite
 from schemas.wrap import WRAP, WRAPS, WrapSecret, wrap_info
 from tests.support.wire import ABSENT, changed, fields, pack, refusal, refused
@@ -65,6 +65,22 @@ def test_an_envelope_does_not_replace_itself(sealed: Sealed) -> None:
     core = sealed.header.core
     assert refused(CORE, changed(sealed.header.core_bytes, {14: core.id})) is Reason.CONTRADICTION
     assert decode(CORE, encode(CORE, replace(core, replaces=OTHER)), limits.MAX_CORE).replaces == OTHER
+
+
+def test_only_so_many_grants_are_for_the_provisions_of_one_envelope(world: World) -> None:
+    tag = ClassTag(b"t" * 16)
+    manifest = world.manifest()
+    provisions = [world.signed_provision(manifest, ["KAZ"], ["MNG"], class_tags=(tag,)) for _ in range(64)]
+    most, left = divmod(limits.MAX_GRANT_PAIRS, len(provisions))
+    assert left == 0
+    grants = [world.grant(None, "KAZ", "MNG", ["UZB"], class_tag=tag) for _ in range(most)]
+    elsewhere = [world.grant(None, "UZB", "MNG", ["UZB"], class_tag=tag) for _ in range(limits.MAX_GRANTS - most)]
+    core = world.envelope(["UZB"], "MNG", provisions=provisions, grants=[*grants, *elsewhere]).header.core
+    assert len(core.grants) == limits.MAX_GRANTS
+    one_more = world.grant(provisions[0].provision, "KAZ", "MNG", ["UZB"])
+    with pytest.raises(DecodeError) as fault:
+        replace(core, grants=(*(s for s in core.grants if s.grant.provider == "KAZ"), one_more))
+    assert (fault.value.reason, fault.value.where) == (Reason.CONTRADICTION, "Core.grants")
 
 
 def test_provisions_and_grants_ascend_by_id(world: World) -> None:

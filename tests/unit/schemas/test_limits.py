@@ -23,7 +23,7 @@ from tests.support.wire import changed, fields, pack, refusal
 
 UNITS: Final = {"KIB", "MIB"}
 # Rules between fields, tested with the objects that they are about; key files, tested with the keystore.
-RULES: Final = {"EXPIRY_MARGIN", "OUTBOX_LIMIT", "MAX_KEY_FILE"}
+RULES: Final = {"EXPIRY_MARGIN", "OUTBOX_LIMIT", "MAX_EPOCH_GRACE", "MAX_GRANT_PAIRS", "MAX_KEY_FILE"}
 WIRE: Final = [path for path in Path(limits.__file__).parent.glob("*.py") if path.name != "limits.py"]
 
 

@@ -8,7 +8,7 @@ from schemas.canon import decode, encode
 from schemas.charter import Charter
 from schemas.contexts import Context
 from schemas.errors import Reason
-from schemas.limits import EXPIRY_MARGIN, MAX_CHARTER
+from schemas.limits import EXPIRY_MARGIN, MAX_CHARTER, MAX_EPOCH_GRACE, MAX_TIME
 from schemas.signed import HYBRID_SIGNATURE
 from schemas.statement import (
     DIRECTORY_ENTRY,
@@ -81,6 +81,13 @@ def test_an_epoch_outside_the_protocol_is_refused(world: World, changes: Mapping
 def test_an_epoch_may_end_an_hour_before_its_key_is_destroyed(world: World) -> None:
     data = changed(body(world, EPOCH), {4: 9, 5: 10, 6: 10 + EXPIRY_MARGIN})
     assert decode(EPOCH_KEY, data, MAX_CHARTER).destroy_at == 10 + EXPIRY_MARGIN
+
+
+def test_an_epoch_s_key_is_not_kept_for_ever(world: World) -> None:
+    last = {4: 9, 5: 10, 6: 10 + MAX_EPOCH_GRACE}
+    assert decode(EPOCH_KEY, changed(body(world, EPOCH), last), MAX_CHARTER).destroy_at == 10 + MAX_EPOCH_GRACE
+    for later in (last[6] + 1, MAX_TIME):
+        assert refused(EPOCH_KEY, changed(body(world, EPOCH), last | {6: later})) is Reason.CONTRADICTION
 
 
 @pytest.mark.parametrize("kind", [0, 4])

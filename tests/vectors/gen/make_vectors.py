@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from tests.vectors.gen import defects, later, valid
+from tests.vectors.gen import bounds, defects, later, valid
 from tests.vectors.gen.kept import FILE, FOLDER, Kept, VectorWorld
 from tests.vectors.gen.model import STAGES, Vector
 
@@ -28,6 +28,8 @@ _PARTS: Final[tuple[Callable[[valid.Story], Iterator[Vector]], ...]] = (
     later.consent,
     later.opening,
     later.streams,
+    bounds.lasting,
+    bounds.late,
 )
 WORLD: Final = "world.json"
 

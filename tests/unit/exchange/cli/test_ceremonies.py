@@ -190,7 +190,7 @@ def test_a_signing_key_is_certified_and_enters_the_directory(folder: Path, cbm: 
     cbm("charter", "assemble", "draft", *(f"{code}.sig" for code in CODES), "--out", "charter")
     charter = decode_file(SIGNED_CHARTER, (folder / "charter").read_bytes())
     entry = decode_file(ENTRY, (folder / "entry").read_bytes())
-    assert node.key_id in extend(begin(charter, Digest(bytes.fromhex(draft.replace(" ", "")))), [entry]).signing
+    assert extend(begin(charter, Digest(bytes.fromhex(draft.replace(" ", "")))), [entry]).knows(node.owner, node.key_id)
     before = names(folder)
     assert "MNG" in one_line(cbm(*certify, "--root", "MNG.root", "--out", "wrong"), 1)
     assert names(folder) == before

@@ -53,7 +53,6 @@ async def test_a_record_is_sent_with_its_terms(node: SmallNode, cbm: Cbm) -> Non
         "tlp": "AMBER+STRICT",
         "precedence": "immediate",
         "expires": "12h",
-        "thread": "t-1",
     }
     options = [part for name, value in terms.items() for part in (f"--{name.replace('_', '-')}", value)]
     code, out, err = await cbm(*SEND, *options, "--copy-secretariat", "--json")

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from exchange.consent.decision import Ground, Ledger, Rule
-from schemas.ids import MemberId, ProvisionId
+from schemas.grant import SignedGrant
+from schemas.ids import ClassTag, MemberId, ProvisionId
 from schemas.limits import DAY, MAX_CLOCK_AHEAD
 from schemas.provision import SignedProvision
 from schemas.terms import Onward, Precedence, Purpose
@@ -97,11 +98,40 @@ def test_terms_hold_at_the_moment_of_decision(
     assert rules(world, with_terms(world, ["MNG"], **terms), now=now) == expected
 
 
-def test_first_sending_over_does_not_bind_who_already_holds_it(world: World) -> None:
+def late(world: World, to: str, grants: list[SignedGrant] | None = None, **terms: object) -> Sealed:
+    """MNG, one of the audience, passes on what KAZ allows to be sent until `NOW`."""
     manifest = world.manifest()
-    provision = world.signed_provision(manifest, ["KAZ"], ["MNG", "UZB"], send_by=NOW)
-    late = world.envelope(["UZB"], "MNG", manifest=manifest, provisions=[provision])
-    assert rules(world, late, now=NOW + DAY) == set()
+    provision = world.signed_provision(manifest, ["KAZ"], ["MNG", "UZB"], send_by=NOW, **terms)
+    return world.envelope([to], "MNG", manifest=manifest, provisions=[provision], grants=grants or [])
+
+
+def test_one_of_the_audience_cannot_send_it_to_the_others_after_the_time_for_that(world: World) -> None:
+    sealed = late(world, "UZB")
+    assert rules(world, sealed, now=NOW) == set()
+    (refusal,) = decide(world, sealed, now=NOW + 1).refusals
+    assert (refusal.rule, refusal.recipient, refusal.provider) == (Rule.SEND_BY, "UZB", "KAZ")
+    assert refusal.provision == sealed.header.core.provisions[0].provision.id
+
+
+def test_first_sending_over_leaves_the_way_back_to_the_provider(world: World) -> None:
+    assert rules(world, late(world, "KAZ"), now=NOW + DAY) == set()
+
+
+@pytest.mark.parametrize("onward", [Onward.MEMBERS, Onward.PUBLIC])
+def test_first_sending_over_does_not_bind_a_forward_under_open_terms(world: World, onward: Onward) -> None:
+    sealed = late(world, "UZB", onward=onward)
+    (permission,) = decide(world, sealed, now=NOW + DAY).permissions
+    assert permission.ground is Ground.TERMS
+
+
+def test_first_sending_over_does_not_bind_a_forward_under_a_grant(world: World) -> None:
+    tag = ClassTag(b"t" * 16)
+    grant = world.grant(None, "KAZ", "MNG", ["UZB"], class_tag=tag)
+    sealed = late(world, "UZB", [grant], class_tags=(tag,))
+    decision = decide(world, sealed, now=NOW + DAY)
+    assert [permission.ground for permission in decision.permissions] == [Ground.GRANT]
+    assert [use.grant for use in decision.uses] == [grant.grant.id]
+    assert decide(world, sealed, now=NOW).uses == ()
 
 
 @pytest.mark.parametrize("precedence", list(Precedence))

@@ -1,5 +1,6 @@
 """Grants: a recipient outside the audience needs one of every provider, and each is counted."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -199,6 +200,41 @@ def test_a_spent_grant_is_no_consent_and_a_retry_is_no_use(single: Case) -> None
     assert rules(single.world, sealed, used(elsewhere)) == {Rule.NO_CONSENT}
     earlier = Use(KAZ, grant.grant.id, MemberId("UZB"), ProvisionId(bytes(16)))
     assert rules(single.world, sealed, used(earlier)) == {Rule.NO_CONSENT}
+
+
+@pytest.mark.parametrize(("allowed", "expected"), [(7, {Rule.NO_CONSENT}), (8, set())])
+def test_uses_that_are_only_counted_are_uses(single: Case, allowed: int, expected: set[Rule]) -> None:
+    grant = single.grant(uses=allowed)
+    listed = Use(KAZ, grant.grant.id, MemberId("XAA"), single.provision.provision.id)
+    ledger = Ledger(
+        uses=frozenset({listed}), others=frozenset({(KAZ, grant.grant.id, 6), (KAZ, GrantId(bytes(16)), 9)})
+    )
+    assert rules(single.world, single.forward(grant), ledger) == expected
+
+
+class CountedWalks(frozenset[Use]):
+    """An account of uses that says how often it was gone through."""
+
+    walks = 0
+
+    def __iter__(self) -> Iterator[Use]:
+        self.walks += 1
+        return super().__iter__()
+
+
+def test_many_provisions_grants_and_recipients_do_not_go_through_the_account_again_and_again() -> None:
+    codes = [f"XA{letter}" for letter in "ABCDEFGHIJ"]
+    world = World(codes=("KAZ", "MNG", *codes))
+    provisions = [world.signed_provision(world.manifest(), ["KAZ"], ["MNG"], class_tags=(TAG,)) for _ in range(16)]
+    grants = [world.grant(None, "KAZ", "MNG", codes, class_tag=TAG, uses=1000 + n) for n in range(8)]
+    grants += [world.grant(None, "KAZ", "MNG", ["KAZ"], class_tag=TAG) for _ in range(8)]
+    others = CountedWalks(
+        Use(KAZ, grants[0].grant.id, MemberId(code), ProvisionId(bytes([n]) * 16)) for n in range(90) for code in codes
+    )
+    sealed = world.envelope(codes, "MNG", provisions=provisions, grants=grants)
+    decision = decide(world, sealed, Ledger(uses=others))
+    assert len(decision.uses) == len(provisions) * len(codes)
+    assert others.walks == 1
 
 
 @pytest.mark.parametrize(("uses", "expected"), [(1, {Rule.NO_CONSENT}), (2, set()), (None, set())])

@@ -7,14 +7,13 @@ import pytest
 from exchange.delivery.state import (
     MESSAGE_MOVES,
     RECIPIENT_MOVES,
-    MessageState,
-    RecipientState,
     message_may_move,
     message_state,
     recipient_may_move,
 )
+from exchange.delivery.state import MessageState as M
+from exchange.delivery.state import RecipientState as R
 
-M, R = MessageState, RecipientState
 ORDER = {M.QUEUED: 0, M.SEALED: 1, M.ACCEPTED: 2}
 
 
@@ -25,24 +24,32 @@ def test_every_state_has_its_moves() -> None:
 
 @pytest.mark.parametrize(("old", "new"), list(product(M, M)))
 def test_a_message_never_goes_back_or_leaves_an_end(old: M, new: M) -> None:
-    if old not in ORDER or new is M.RECEIVED:
+    if old is M.REFUSED and new is M.DELIVERED:
+        # The relay said so; its recipients have the last word.
+        assert message_may_move(old, new)
+    elif old not in ORDER or new is M.RECEIVED:
         assert not message_may_move(old, new)
     elif new in ORDER:
         assert message_may_move(old, new) is (ORDER[new] == ORDER[old] + 1)
 
 
-def test_a_message_is_delivered_only_after_it_was_accepted() -> None:
-    assert [old for old in M if message_may_move(old, M.DELIVERED)] == [M.ACCEPTED]
+def test_a_message_is_delivered_only_after_the_relay_had_it() -> None:
+    assert [old for old in M if message_may_move(old, M.DELIVERED)] == [M.ACCEPTED, M.REFUSED]
 
 
 @pytest.mark.parametrize(("old", "new"), list(product(R, R)))
 def test_a_recipient_never_goes_back(old: R, new: R) -> None:
-    if old is new or new is R.PENDING or old in (R.DELIVERED, R.REFUSED):
-        assert not recipient_may_move(old, new)
-    elif old is R.EXPIRED:
-        assert recipient_may_move(old, new) is (new is R.DELIVERED)
+    if old is new or new is R.PENDING or old is R.DELIVERED:
+        assert not recipient_may_move(old, new, answered=False)
+    elif old in (R.EXPIRED, R.REFUSED):
+        assert recipient_may_move(old, new, answered=False) is (new is R.DELIVERED)
     else:
-        assert recipient_may_move(old, new)
+        assert recipient_may_move(old, new, answered=False)
+
+
+@pytest.mark.parametrize(("old", "new"), list(product(R, R)))
+def test_a_recipients_own_answer_is_final(old: R, new: R) -> None:
+    assert not recipient_may_move(old, new, answered=True)
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,11 @@ def test_a_jump_out_of_all_proportion_is_refused(number: int) -> None:
         announce(StreamState(), number, 0)
 
 
+def test_what_is_remembered_of_a_gap_does_not_grow_with_what_comes_after_it() -> None:
+    state = arrive([(number, number) for number in range(2, 200)])
+    assert state.gaps == ((2, 2),)
+
+
 def test_every_second_number_missing_stays_cheap() -> None:
     state = StreamState()
     for number in range(2, 2_000, 2):

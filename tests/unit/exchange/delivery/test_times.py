@@ -6,8 +6,9 @@ import pytest
 
 from exchange.delivery.times import TimeFault, TimeRule, time_fault
 from keys.directory import Directory, extend
+from keys.identity import EpochIdentity
 from schemas.ids import KeyId
-from schemas.limits import DAY, EXPIRY_MARGIN, HOUR, MAX_CLOCK_AHEAD, OUTBOX_LIMIT
+from schemas.limits import DAY, EXPIRY_MARGIN, HOUR, MAX_CLOCK_AHEAD, MAX_EPOCH_GRACE, MAX_LIFE, OUTBOX_LIMIT
 from schemas.statement import read_entry
 from tests.support.realm import EPOCH_GRACE, EPOCH_TERM, epoch_entry, epoch_statement
 from tests.support.world import NOW, Sealed, World
@@ -46,6 +47,20 @@ def test_an_envelope_is_accepted_within_its_time(
     world: World, created: int, expires: int, now: int, expected: TimeRule | None
 ) -> None:
     assert rule(world, sealed_at(world, created, expires), now) is expected
+
+
+@pytest.mark.parametrize(("life", "expected"), [(MAX_LIFE, None), (MAX_LIFE + 1, TimeRule.TOO_LONG)])
+def test_no_envelope_lives_longer_than_any_needs_to(world: World, life: int, expected: TimeRule | None) -> None:
+    """Whatever the recipient's key would allow: its node may collude."""
+    key = EpochIdentity(b"k" * 96)
+    kept_long = replace(epoch_statement("MNG", 9, key, NOW - 56 * DAY), created=NOW)
+    kept_long = replace(kept_long, destroy_at=kept_long.valid_until + MAX_EPOCH_GRACE)
+    directory = extend(world.directory, [read_entry(epoch_entry(kept_long, world.nodes["MNG"]))])
+    core = {"created": NOW, "expires": NOW + life}
+    first = world.envelope(["MNG"], core=core)
+    wrap = world.wrap(first.secrets["MNG"], first.header.core_bytes, "MNG", key.public, key.key_id)
+    found = fault(world, world.envelope(["MNG"], core=core, wraps={"MNG": wrap}), directory=directory)
+    assert (found and found.rule) == expected
 
 
 def test_it_expires_an_hour_before_the_key_is_destroyed_at_the_latest(world: World) -> None:

@@ -40,6 +40,9 @@ def test_a_token_holds_its_secret_and_the_row_does_not() -> None:
         ("defence", ("send",), ("2.*.1",), "bad-measure"),
         ("defence", ("send",), ("2.1,*",), "bad-measure"),
         ("defence", ("send",), ("[a-z]",), "bad-measure"),
+        ("defence", ("send",), ("2.1.*", "1.5"), "bad-measure"),
+        ("defence", ("send",), ("1.5:Defence",), "bad-measure"),
+        ("defence", ("send",), ("2.1.1.b:defence-budget",), "bad-measure"),
     ],
 )
 def test_a_token_that_cannot_be(ministry: str, scopes: tuple[str, ...], measures: tuple[str, ...], code: str) -> None:
@@ -52,7 +55,11 @@ async def test_the_caller_of_a_token(tmp_path: Path, world: World) -> None:
     async with node(tmp_path, world, "KAZ", HostileRelay(world)) as kaz:
         text = await kaz.token("defence", ("send", "read"), ("2.1.*",))
         caller = await authenticate(kaz.parts.stores.access, f"bearer  {text} ")
-    assert (caller.ministry, caller.scopes, caller.measures) == ("defence", {"send", "read"}, ("2.1.*",))
+    assert (caller.ministry, caller.scopes, caller.measures) == (
+        "defence",
+        frozenset({"send", "read"}),
+        ("2.1.*",),
+    )
     caller.require(Scope.SEND)
     with pytest.raises(Forbidden) as caught:
         caller.require(Scope.ADMIN)

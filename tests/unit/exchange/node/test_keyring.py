@@ -149,10 +149,18 @@ def test_equal_values_are_sealed_unequally() -> None:
 @pytest.mark.parametrize("size", [0, 1, 31, 32, 33])
 def test_a_file_that_is_too_short_does_not_open(size: int) -> None:
     with pytest.raises(Undecryptable):
-        list(Vault(b"L" * 32).open_file([bytes(size)]))
+        list(Vault(b"L" * 32).open_file("a" * 32, [bytes(size)]))
 
 
 def test_a_file_opens_from_pieces_of_any_size() -> None:
     vault = Vault(b"L" * 32)
-    stored = b"".join(vault.seal_file(b"s" * 32, [b"a" * 100_000]))
-    assert b"".join(vault.open_file(stored[i : i + 7] for i in range(0, len(stored), 7))) == b"a" * 100_000
+    stored = b"".join(vault.seal_file("f", b"s" * 32, [b"a" * 100_000]))
+    pieces = [stored[i : i + 7] for i in range(0, len(stored), 7)]
+    assert b"".join(vault.open_file("f", pieces)) == b"a" * 100_000
+
+
+def test_a_request_digest_is_of_these_parts_and_of_this_key() -> None:
+    vault = Vault(b"L" * 32)
+    assert vault.request_digest(b"ab", b"c") == vault.request_digest(b"ab", b"c")
+    assert vault.request_digest(b"ab", b"c") != vault.request_digest(b"a", b"bc")
+    assert vault.request_digest(b"ab", b"c") != Vault(b"M" * 32).request_digest(b"ab", b"c")

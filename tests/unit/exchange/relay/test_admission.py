@@ -1,34 +1,91 @@
-"""Places for uploads, and nonces of signed requests: just under each bound, and just over."""
+"""Places for uploads and newcomers, and nonces of signed requests: just under each bound, and just over."""
+
+from contextlib import ExitStack
 
 import pytest
 
 from exchange.errors import TooMany, Unauthenticated, Unavailable
-from exchange.relay.admission import NonceMemory, UploadSlots
+from exchange.relay.admission import Newcomers, NonceMemory, UploadBounds, UploadSlots, network_of
 from schemas.ids import MemberId
 
 KAZ, MNG = MemberId("KAZ"), MemberId("MNG")
+HERE, THERE = "192.0.2.1", "192.0.2.2"
+
+
+def slots(total: int = 8, address: int = 8, member: int = 8, large: int = 8) -> UploadSlots:
+    return UploadSlots(UploadBounds(total, address, member, large))
 
 
 def test_places_are_given_up_to_the_bound_and_given_back() -> None:
-    slots = UploadSlots(total=2)
-    with slots.upload():
-        with slots.upload(), pytest.raises(Unavailable), slots.upload():
+    places = slots(total=2)
+    with places.upload(HERE):
+        with places.upload(THERE), pytest.raises(Unavailable), places.upload(None):
             raise AssertionError
-        with slots.upload():
+        with places.upload(None):
             pass
 
 
 def test_a_place_is_given_back_after_a_fault() -> None:
-    slots = UploadSlots(total=1, per_member=1)
+    places = slots(total=1, address=1, member=1, large=1)
     for _ in range(2):
-        with pytest.raises(KeyError), slots.upload(), slots.member(KAZ):
+        with pytest.raises(KeyError), places.upload(HERE) as upload, upload.of(KAZ, large=True):
             raise KeyError
 
 
-def test_one_member_s_places_are_its_own() -> None:
-    slots = UploadSlots(per_member=1)
-    with slots.member(KAZ), slots.member(MNG), pytest.raises(TooMany), slots.member(KAZ):
-        raise AssertionError
+def test_one_address_s_places_are_its_own_and_free_again_when_the_sender_is_known() -> None:
+    places = slots(address=1)
+    with places.upload(HERE) as first:
+        with places.upload(THERE), pytest.raises(Unavailable), places.upload(HERE):
+            raise AssertionError
+        with first.of(KAZ, large=False), places.upload(HERE):
+            pass
+        with places.upload(HERE):
+            pass
+
+
+def test_one_member_s_places_are_its_own_and_fewer_are_for_large_bodies() -> None:
+    places = slots(member=2, large=1)
+
+    def place(stack: ExitStack, member: MemberId, large: bool) -> None:
+        stack.enter_context(stack.enter_context(places.upload(HERE)).of(member, large))
+
+    with ExitStack() as stack:
+        place(stack, KAZ, True)
+        with pytest.raises(TooMany, match="KAZ has too many large uploads"):
+            place(stack, KAZ, True)
+        place(stack, KAZ, False)
+        with pytest.raises(TooMany, match="KAZ has too many uploads"):
+            place(stack, KAZ, False)
+        place(stack, MNG, True)
+
+
+def test_newcomers_are_bounded_in_all_and_by_address() -> None:
+    newcomers = Newcomers(3, 2, "busy", "visits")
+    with newcomers.place(HERE), newcomers.place(HERE):
+        with pytest.raises(Unavailable, match="from one address"), newcomers.place(HERE):
+            raise AssertionError
+        with (
+            newcomers.place(THERE),
+            pytest.raises(Unavailable, match="too many visits at once:"),
+            newcomers.place(None),
+        ):
+            raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (HERE, HERE, True),
+        (HERE, THERE, False),
+        ("2001:db8::1", "2001:db8::ffff:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", HERE, True),
+        (None, "no address", True),
+        (None, HERE, False),
+    ],
+)
+def test_who_has_a_whole_network_counts_as_one(first: str | None, second: str | None, same: bool) -> None:
+    assert (network_of(first) == network_of(second)) is same
 
 
 def test_a_nonce_is_taken_once_until_its_end() -> None:

@@ -5,17 +5,17 @@ from dataclasses import replace
 import pytest
 
 from exchange.consent.decision import Ledger, Use
-from exchange.errors import Conflict, ExchangeError, Forbidden, Invalid, NotFound, TooLarge, Unauthenticated
+from exchange.errors import Conflict, ExchangeError, Forbidden, Invalid, NotFound, TooLarge, TooMany, Unauthenticated
 from exchange.relay import core
-from exchange.relay.limits import MAX_MEMBER_ENTRIES, SESSION_SKEW
+from exchange.relay.limits import JUDGEMENT_AGE, MAX_REFUSALS, SESSION_SKEW, URGENT_PART
 from keys.errors import BadSignature, KeyFault, Untrusted
 from keys.identity import EpochIdentity
 from schemas.errors import DecodeError
-from schemas.ids import Digest, MemberId
-from schemas.limits import LOG_BY, MAX_CLOCK_AHEAD, MAX_DIRECTORY_SIZE, OUTBOX_LIMIT
+from schemas.ids import Digest, GrantId, MemberId
+from schemas.limits import LOG_BY, MAX_CLOCK_AHEAD, MAX_DIRECTORY_SIZE, MAX_MEMBER_ENTRIES, OUTBOX_LIMIT
 from schemas.relayapi import Challenge, Proof
 from schemas.statement import read_entry
-from schemas.terms import Onward
+from schemas.terms import Onward, Precedence
 from tests.support.entropy import derived
 from tests.support.realm import epoch_entry, epoch_statement
 from tests.support.world import World
@@ -76,13 +76,50 @@ def test_a_refusal_names_every_missing_consent_and_the_first_of_them_as_its_own(
     assert [item["provider"] for item in refusals if isinstance(item, dict)] == ["KAZ", "XAA"]
 
 
-def test_equal_facts_are_not_judged_twice_and_other_facts_are(world: World) -> None:
-    first = judged(world)
-    assert core.rejudge(first, world.directory, Ledger(), world.now) is first
-    later = core.rejudge(first, world.directory, Ledger(), world.now + 1)
-    assert (later.time, later.decision) == (world.now + 1, first.decision)
+def test_equal_facts_of_a_moment_ago_are_not_judged_twice_and_other_facts_are(world: World) -> None:
+    first, now = judged(world), world.now
+    for later in (now, now + JUDGEMENT_AGE):
+        assert core.rejudge(first, world.directory, Ledger(), later, now) is first
+    again = core.rejudge(first, world.directory, Ledger(), now + JUDGEMENT_AGE + 1, now)
+    assert (again.time, again.decision) == (now + JUDGEMENT_AGE + 1, first.decision)
+    other = Ledger(others=frozenset({(MemberId("KAZ"), GrantId(bytes(16)), 1)}))
+    assert core.rejudge(first, world.directory, other, now, now) is not first
+    assert core.rejudge(first, replace(world.directory), Ledger(), now, now) is not first
     with pytest.raises(Invalid):
-        core.rejudge(first, world.directory, Ledger(), world.now + 100_000)
+        core.rejudge(first, world.directory, Ledger(), now + 100_000, now)
+
+
+@pytest.mark.parametrize("clock", [-3600, 0, 1])
+def test_a_judgement_never_stands_with_a_time_before_the_last_acceptance(world: World, clock: int) -> None:
+    first = judged(world)
+    assert core.rejudge(first, world.directory, Ledger(), world.now + clock, world.now + 1).time == world.now + 1
+
+
+def test_a_problem_lists_so_many_refusals_and_no_more() -> None:
+    world = World(codes=("KAZ", "MNG", "UZB", *(f"XA{letter}" for letter in "BCDEFGHIJ")))
+    provisions = [world.signed_provision(world.manifest(), ("KAZ",), ["MNG"]) for _ in range(8)]
+    stolen = world.envelope([f"XA{letter}" for letter in "BCDEFGHIJ"], "MNG", provisions=provisions)
+    with pytest.raises(Forbidden) as refused:
+        core.judge(stolen.header, world.directory, Ledger(), world.now)
+    refusals = refused.value.extra["refusals"]
+    assert isinstance(refusals, list)
+    assert len(refusals) == MAX_REFUSALS < 8 * 9
+
+
+@pytest.mark.parametrize("precedence", [Precedence.ROUTINE, Precedence.PRIORITY])
+def test_a_quota_is_full_at_its_last_byte_and_routine_leaves_a_part_of_it(world: World, precedence: Precedence) -> None:
+    envelope = world.envelope(["MNG", "UZB"], core={"precedence": precedence}).header.core
+    quotas = core.Quotas(sender=4000, mailbox=8000)
+    part = URGENT_PART if precedence is Precedence.ROUTINE else 10**9
+    of_sender, of_mailbox = 4000 - 4000 // part, 8000 - 8000 // part
+    mailboxes = [(MemberId("MNG"), 0), (MemberId("UZB"), of_mailbox - 100)]
+    core.check_quotas(envelope, 100, of_sender - 100, mailboxes, quotas)
+    with pytest.raises(TooMany) as sender:
+        core.check_quotas(envelope, 100, of_sender - 99, mailboxes, quotas)
+    with pytest.raises(TooMany) as mailbox:
+        core.check_quotas(envelope, 101, 0, mailboxes, quotas)
+    assert (sender.value.code, mailbox.value.code) == ("sender-quota", "mailbox-quota")
+    assert mailbox.value.extra == {"recipient": "UZB"}
 
 
 def test_a_use_that_was_counted_meanwhile_refuses(world: World) -> None:
@@ -94,9 +131,9 @@ def test_a_use_that_was_counted_meanwhile_refuses(world: World) -> None:
     first = core.judge(forward.header, world.directory, Ledger(), world.now)
     spent = Use(MemberId("KAZ"), grant.grant.id, MemberId("XAA"), signed.provision.id)
     with pytest.raises(Forbidden, match="UZB"):
-        core.rejudge(first, world.directory, Ledger(uses=frozenset({spent})), world.now)
+        core.rejudge(first, world.directory, Ledger(uses=frozenset({spent})), world.now, world.now)
     counted = first.decision.uses
-    again = core.rejudge(first, world.directory, Ledger(uses=frozenset(counted)), world.now)
+    again = core.rejudge(first, world.directory, Ledger(uses=frozenset(counted)), world.now, world.now)
     assert again.decision.uses == counted
 
 
@@ -188,7 +225,8 @@ def test_one_member_cannot_fill_the_directory(world: World) -> None:
     entry = read_entry(epoch_entry(epoch_statement("KAZ", 9, key, world.now), world.nodes["KAZ"]))
     assert core.extended(world.directory, entry).size == world.directory.size + 1
     known = world.directory.epochs[MemberId("KAZ")]
-    many = {**world.directory.epochs, MemberId("KAZ"): known * MAX_MEMBER_ENTRIES}
+    # One signing key, and as many epochs as are left.
+    many = {**world.directory.epochs, MemberId("KAZ"): known[:1] * (MAX_MEMBER_ENTRIES - 1)}
     with pytest.raises(Forbidden) as refused:
         core.extended(replace(world.directory, epochs=many), entry)
     assert refused.value.code == "directory-quota"

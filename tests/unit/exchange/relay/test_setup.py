@@ -43,6 +43,7 @@ PLAIN: dict[str, Any] = {"name": "relay", "plain": True}
         ({"limits": {"max_bodies": 1}}, "limits.max_bodies"),
         ({"limits": {"max_body": 0}}, "limits.max_body"),
         ({"limits": {"max_body": 2**40}}, "limits.max_body"),
+        ({"limits": {"sender_bytes": 100, "mailbox_bytes": 100}}, "mailbox_bytes has to be more than sender_bytes"),
         ({"charter_digest": "AB" * 32}, "charter_digest"),
         ({"port": 65536}, "port"),
         ({"log_level": "loud"}, "log_level"),

@@ -47,6 +47,10 @@ def insert_and_fail(position: int) -> Job[int]:
     return job
 
 
+def open_to_others(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.stat().st_mode & 0o077]
+
+
 def positions(connection: sqlite3.Connection) -> list[int]:
     return [row["position"] for row in connection.execute("SELECT position FROM directory ORDER BY position")]
 
@@ -122,7 +126,7 @@ async def test_what_was_accepted_is_finished_before_it_closes(tmp_path: Path) ->
 
 
 async def test_a_reader_cannot_write(database: Database) -> None:
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(StoreFault, match="cannot be read"):
         await database.read(insert(1))
     assert await database.read(positions) == []
 
@@ -148,7 +152,7 @@ async def test_opening_again_changes_nothing(tmp_path: Path) -> None:
 
 async def test_the_file_is_its_owners_only(database: Database, tmp_path: Path) -> None:
     await database.write(insert(1))
-    assert {path.stat().st_mode & 0o077 for path in tmp_path.iterdir()} == {0}
+    assert open_to_others(tmp_path) == []
 
 
 async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -176,3 +180,23 @@ def test_a_corrupt_file_is_refused_and_left_alone(tmp_path: Path, damage: bytes)
     assert caught.value.code == "store-damaged"
     assert "backup" in caught.value.detail
     assert path.read_bytes() == damage
+
+
+async def test_a_full_disk_is_a_fault_of_the_store_and_the_next_write_counts(database: Database) -> None:
+    await database.write(insert(1))
+    pages = await database.write(lambda c: c.execute("PRAGMA page_count").fetchone()[0])
+    await database.write(lambda c: c.execute(f"PRAGMA max_page_count = {pages}").fetchone())
+
+    def fill(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO directory VALUES (?, ?)", (2, bytes(1_000_000)))
+
+    with pytest.raises(StoreFault, match="check disk space"):
+        await database.write(fill)
+    await database.write(lambda c: c.execute(f"PRAGMA max_page_count = {pages + 1000}").fetchone())
+    await database.write(fill)
+    assert await database.read(positions) == [1, 2]
+
+
+async def test_what_cannot_be_read_is_a_fault_of_the_store(database: Database) -> None:
+    with pytest.raises(StoreFault, match="cannot be read"):
+        await database.read(lambda c: c.execute("SELECT * FROM no_such_table").fetchall())

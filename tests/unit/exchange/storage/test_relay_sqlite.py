@@ -2,20 +2,25 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from exchange.errors import StoreFault
+from exchange.storage.port import Facts
+from exchange.storage.relay_mailboxes import NEXT_IN_LANE
 from exchange.storage.relay_sqlite import DATABASE, SqliteRelayStore, read_holdings
+from schemas.ids import GrantId, ProvisionId
+from tests.support.relay_store import KAZ, MNG, NOW, UZB, arrival, lanes
 
 
 async def test_the_next_of_a_mailbox_is_a_step_into_an_index(tmp_path: Path) -> None:
     await SqliteRelayStore.open(tmp_path).close()
-    query = "SELECT envelope FROM deliveries WHERE recipient = ? AND state = 0 ORDER BY precedence, envelope LIMIT ?"
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
-        plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + query, ("MNG", 100))]
-    assert plan == ["SEARCH deliveries USING COVERING INDEX mailbox (recipient=?)"]
+        plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + NEXT_IN_LANE, ("MNG", 3, 0, 100))]
+    assert plan == ["SEARCH deliveries USING COVERING INDEX mailbox (recipient=? AND precedence=? AND large=?)"]
 
 
 async def test_holdings_are_read_beside_a_relay_that_runs(tmp_path: Path) -> None:
@@ -41,4 +46,37 @@ async def test_the_files_are_for_their_owner_only(tmp_path: Path) -> None:
     names = [tmp_path / DATABASE, tmp_path / "bodies", *(tmp_path / "bodies").iterdir()]
     assert [path.stat().st_mode & 0o077 for path in names] == [0, 0, 0]
     await staged.discard()
+    await store.close()
+
+
+# One envelope of KAZ with a small body that MNG has acknowledged and UZB has not, one with a large body, one use.
+VERSION_1 = """
+INSERT INTO envelopes VALUES (1, 'KAZ', x'01', x'aa', x'bb', 1800000000, 1);
+INSERT INTO envelopes VALUES (2, 'KAZ', x'02', x'cc', x'dd', 1800000001, 1);
+INSERT INTO contents VALUES (1, 1800000900, x'0102', x'030405', NULL), (2, 1800000900, x'0607', NULL, 'large');
+INSERT INTO deliveries VALUES (1, 'MNG', 3, 1, x'ee'), (1, 'UZB', 3, 0, NULL), (2, 'UZB', 3, 0, NULL);
+INSERT INTO uses VALUES ('KAZ', x'11', 'UZB', x'22'), ('KAZ', x'11', 'UZB', x'33');
+PRAGMA user_version = 1;
+"""
+
+
+async def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    first = (resources.files("exchange.storage") / "sql" / "relay" / "0001.sql").read_text("utf-8")
+    (tmp_path / "bodies").mkdir()
+    (tmp_path / "bodies" / "large").write_bytes(b"large")
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
+        connection.executescript(first + VERSION_1)
+    store = SqliteRelayStore.open(tmp_path)
+    asked = replace(arrival(9, to=(MNG, UZB)), grants=((KAZ, GrantId(b"\x11"), ProvisionId(b"\x22")),))
+    told = await store.facts(asked)
+    assert isinstance(told, Facts)
+    assert (told.sent, told.waiting, told.others) == (7, ((MNG, 0), (UZB, 7)), frozenset({(KAZ, b"\x11", 1)}))
+    assert [use.provision for use in told.uses] == [b"\x22"]
+    found = await store.waiting(UZB, NOW, lanes(5), (), 10**6)
+    assert [(item.header, item.body) for item in found] == [(b"\x01\x02", b"\x03\x04\x05"), (b"\x06\x07", None)]
+    assert await store.expire(NOW + 900) == 2
+    assert not list((tmp_path / "bodies").iterdir())
+    emptied = await store.facts(asked)
+    assert isinstance(emptied, Facts)
+    assert (emptied.sent, emptied.waiting) == (0, ((MNG, 0), (UZB, 0)))
     await store.close()

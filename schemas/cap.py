@@ -42,7 +42,7 @@ def read_alert(xml: bytes) -> dict[str, Any]:
     Raises:
         RecordError: one fault, whose path is a JSON Pointer into the projection.
     """
-    root = _parse(xml)
+    root = parse_xml(xml)
     if root.tag != f"{{{NAMESPACE}}}alert":
         raise refuse("", shorten(root.tag), f"the element alert of {NAMESPACE}")
     children = list(root)
@@ -76,7 +76,12 @@ def cap_bytes(body: dict[str, Any]) -> bytes:
     return xml
 
 
-def _parse(xml: bytes) -> etree._Element:
+def parse_xml(xml: bytes) -> etree._Element:
+    """The root of a well-formed XML file of at most `MAX_CAP_BYTES`, without comments.
+
+    Raises:
+        RecordError: it is larger, not well-formed, or has a document type declaration and so perhaps entities.
+    """
     if len(xml) > MAX_CAP_BYTES:
         raise refuse("", f"{len(xml)} bytes", f"at most {MAX_CAP_BYTES} bytes")
     parser = etree.XMLParser(

@@ -1,7 +1,7 @@
 """The record types that this package carries: their schemas, examples and measures.
 
-Adding a type takes a file `records/<type>/<version>.json`, two examples, and a check in `checks/` if JSON Schema
-cannot say all of its rules. The files are read once, through importlib.resources.
+Adding a type takes a file `records/<type>/<version>.json`, its measures in `catalogue.json`, two examples, and a check
+in `checks/` if JSON Schema cannot say all of its rules. The files are read once, through importlib.resources.
 """
 
 import copy
@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
+from schemas import catalogue
 from schemas.record_errors import refuse
 
 Schema = dict[str, Any]
@@ -72,14 +73,21 @@ def examples(record_type: str) -> list[tuple[str, bytes]]:
 
 
 def measures_of(record_type: str) -> tuple[str, ...]:
-    """Measures of the Catalogue that a type serves; 1.5 stands for a measure agreed outside the Catalogue."""
-    known = versions(record_type)
-    return tuple(_load()[record_type][known[-1]]["properties"]["measure"]["enum"]) if known else ()
+    """Measures of the newest edition that a type serves, last 1.5, a measure agreed outside the Catalogue."""
+    return catalogue.measures_of(record_type)
 
 
 def record_types_of(measure: str) -> tuple[str, ...]:
-    """Record types that serve a measure, by name; empty when none does."""
-    return tuple(name for name in sorted(_load()) if measure in measures_of(name))
+    """Record types that serve a measure of the newest edition, the most apt first; empty when none does."""
+    return tuple(sorted(_load())) if measure == catalogue.OUTSIDE else catalogue.record_types_of(measure)
+
+
+@cache
+def default_tlp(record_type: str) -> str:
+    """The marking that a type has unless its originator chooses another: RED for personal or otherwise grave data."""
+    schema = self_contained(record_type)
+    own: Schema = schema["properties"].get("handling", schema["$defs"]["handling"])
+    return str(own["properties"]["tlp"]["default"])
 
 
 @cache

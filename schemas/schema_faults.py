@@ -50,6 +50,8 @@ def _faults(error: ValidationError) -> list[Fault]:
 
 
 def _alternatives(context: list[list[ValidationError]]) -> str:
+    if not all(context):
+        return "only one of the alternatives that exclude each other"
     wanted = []
     for branch in context:
         fault = _faults(branch[0])[0]

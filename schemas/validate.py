@@ -69,7 +69,7 @@ def load_json(data: bytes) -> object:
 
 
 def validate_record(record: object) -> ValidationReport:
-    """Validate one record, as `load_json` or a program made it.
+    """Validate one record, as `load_json` or a program made it; nested no deeper than `load_json` lets pass.
 
     Raises:
         RecordError: with every fault that one pass finds; with the first alone for a record that is too large to be

@@ -34,7 +34,8 @@ def sealing_results() -> list[Result]:
     return results
 
 
-def _seal(parties: Parties, recipients: tuple[MemberId, ...], record: bytes) -> tuple[Header, bytes]:
+def seal(parties: Parties, recipients: tuple[MemberId, ...], record: bytes) -> tuple[Header, bytes]:
+    """A Provision over the record, the body, and the header for these recipients."""
     parcel, manifest = make_parcel(parties, recipients, record)
     content_key = random_bytes(32)
     body = b"".join(seal_payload(content_key, parties.directory.size, manifest, (), ()))
@@ -48,7 +49,7 @@ def _seal_result(parties: Parties, count: int, size: int, goal: float, repeats: 
     recipients = parties.recipients(count)
     record = random_bytes(size)
     ours, base = medians(
-        [lambda: encode_header(_seal(parties, recipients, record)[0]), _seal_calls(parties, recipients, size)], repeats
+        [lambda: encode_header(seal(parties, recipients, record)[0]), _seal_calls(parties, recipients, size)], repeats
     )
     name = f"seal-{_name(size)}-x{count}"
     return at_most(name, ours, base, goal, "us", "sealing / its library calls alone")
@@ -74,7 +75,7 @@ def _seal_calls(parties: Parties, recipients: tuple[MemberId, ...], size: int) -
 
 def _open_result(parties: Parties, size: int, goal: float, repeats: int) -> Result:
     recipient = parties.recipients(1)[0]
-    header, body = _seal(parties, (recipient,), random_bytes(size))
+    header, body = seal(parties, (recipient,), random_bytes(size))
     raw, receipt = encode_header(header), _receipt(parties, header)
     epoch = parties.epochs[recipient]
 

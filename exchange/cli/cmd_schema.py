@@ -43,6 +43,25 @@ def show(
     print_json(schema)
 
 
+@schema_app.command("example")
+def example(
+    record_type: Annotated[str, typer.Argument(metavar="TYPE", help="A record type, as `schema list` names it.")],
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The first when it is left out.")] = None,
+    as_json: JsonFlag = False,  # noqa: ARG001  # a record is JSON either way
+) -> None:
+    """Print a worked example of a record type: a valid record to begin from."""
+    from schemas.registry import examples, list_schemas
+    from schemas.validate import load_json
+
+    found = {file.removesuffix(".json"): data for file, data in examples(record_type)}
+    if not found:
+        known = ", ".join(sorted({kind for kind, _ in list_schemas()}))
+        raise WrongUse(f"there is no record type {record_type}: take one of {known}")
+    if name is not None and name not in found:
+        raise WrongUse(f"{record_type} has no example {name}: take one of {', '.join(found)}")
+    print_json(load_json(found[name] if name is not None else next(iter(found.values()))))
+
+
 @schema_app.command("validate")
 def validate(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A record as JSON; - for standard input.")],

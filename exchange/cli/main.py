@@ -43,6 +43,10 @@ COMMANDS: Final[dict[str, Command]] = {
     "inbox": Command("cmd_messages", "inbox", "List the messages received."),
     "show": Command("cmd_messages", "show", "Show a message with its record, terms and state."),
     "forward": Command("cmd_messages", "forward", "Pass a received message on."),
+    "convert": Command("cmd_convert", "convert_app", "Standards in and out: CAP, UN MilEx, STIX, GeoJSON (offline)."),
+    "catalogue": Command(
+        "cmd_catalogue", "catalogue_app", "The Catalogue's measures and their record types (offline)."
+    ),
     "schema": Command("cmd_schema", "schema_app", "Record types and their JSON Schemas (offline)."),
 }
 

@@ -21,6 +21,7 @@ from exchange.wiring.relay import create_relay, install_charter
 from keys.ceremony import assemble_charter, certify_signing_key, draft_charter, sign_charter
 from keys.identity import SigningIdentity
 from keys.primitives import random_bytes
+from schemas.catalogue import edition
 from schemas.charter import Chairmanship, Member, Name, Role
 from schemas.files import SIGNED_CHARTER, SIGNING_REQUEST, decode_file, encode_file
 from schemas.ids import SECRETARIAT, MemberId
@@ -28,7 +29,6 @@ from schemas.limits import DAY
 from schemas.statement import DirectoryEntry
 
 PASSPHRASE: Final = b"correct horse battery staple"
-EDITION: Final = "cica-catalogue-draft-2021-09-27"
 NAMES: Final = {"KAZ": "Kazakhstan", "MNG": "Mongolia", "UZB": "Uzbekistan", "XAA": "Placeholder state"}
 MINISTRIES: Final = {
     "defence": ("2.1.*",),
@@ -98,7 +98,7 @@ def build_site(
     roots = {code: SigningIdentity.from_entropy(MemberId(code), random_bytes(64)) for code in members}
     rows = [_row(MemberId(code), root) for code, root in roots.items()]
     chair = Chairmanship(MemberId(members[0]), now, now + 730 * DAY)
-    draft = draft_charter(rows, chair, [relay], [EDITION], (None, None), now)
+    draft = draft_charter(rows, chair, [relay], [edition().catalogue_id], (None, None), now)
     voters = [roots[member] for member in draft.voters()]
     charter = assemble_charter(draft, [sign_charter(root, draft) for root in voters])
     write_durably(folder / "charter.cbm", encode_file(SIGNED_CHARTER, charter))

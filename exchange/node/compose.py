@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 from exchange.consent.authorise import authorise_transfer
 from exchange.consent.decision import Decision, Ledger, Transfer
@@ -124,14 +124,14 @@ class Composer:
         to = requests.recipients(request.to, request.copy_secretariat, sender, parts.directory.current)
         terms = _terms(request)
         record = requests.complete_record(request, sender, _uuid(now), now)
-        if uploads:
-            record["attachments"] = [_file_ref(upload.attachment) for upload in uploads]
-        record_type = requests.checked_record(record, request, sender)
+        attachments = tuple(upload.attachment for upload in uploads)
+        if attachments:
+            record["attachments"] = requests.file_refs(attachments)
+        record_type = requests.checked_record(record, request, sender, attachments)
         due, expires = _times(request, terms, now)
         body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
         try:
             provision = ProvisionId(random_bytes(16))
-            attachments = tuple(upload.attachment for upload in uploads)
             manifest = make_manifest((sender,), ContentKind.RECORD, body, attachments, random_bytes(32))
             if content_size(manifest, attachments) > limits.MAX_CONTENT:
                 raise Invalid("content-too-large", f"record and attachments exceed {limits.MAX_CONTENT} bytes")
@@ -220,7 +220,7 @@ def _terms(request: SendRequest) -> Terms:
     return Terms(
         onward=requests.code(Onward, request.onward, "onward"),
         purpose=requests.code(Purpose, request.purpose, "purpose"),
-        tlp=requests.code(Tlp, request.tlp, "tlp"),
+        tlp=requests.code(Tlp, requests.marking(request), "tlp"),
         max_precedence=requests.code(Precedence, request.precedence, "precedence"),
         until=requests.moment(request.until, "until", end_of_day=True),
         not_before=requests.moment(request.not_before, "not_before"),
@@ -235,15 +235,6 @@ def _times(request: SendRequest, terms: Terms, now: int) -> tuple[int, int]:
         days = limits.OUTBOX_LIMIT // limits.DAY
         raise Invalid("embargo-too-long", f"/not_before: an outbox holds a message for at most {days} days")
     return due, expires
-
-
-def _file_ref(attachment: Attachment) -> dict[str, Any]:
-    return {
-        "filename": attachment.filename,
-        "media_type": attachment.media_type,
-        "size": attachment.size,
-        "sha256": attachment.sha256.hex(),
-    }
 
 
 def _uuid(now: int) -> str:

@@ -13,14 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from exchange.errors import Forbidden, Invalid, Json, NotFound
 from keys.directory import Directory
 from schemas import limits
+from schemas.catalogue import edition
+from schemas.content import Attachment
 from schemas.errors import DecodeError
 from schemas.ids import SECRETARIAT, MemberId, member_id
 from schemas.record_errors import RecordError, shorten
-from schemas.registry import AGREED_ELSEWHERE
+from schemas.registry import AGREED_ELSEWHERE, default_tlp, list_schemas
 from schemas.terms import Onward, Precedence, Purpose, Tlp, from_label
 from schemas.validate import ValidationReport, matches_terms, validate_record
 
-CATALOGUE: Final = "cica-catalogue-draft-2021-09-27"
 _SPAN: Final = re.compile(r"(\d{1,6})(s|m|h|d)?")
 _UNITS: Final = {"s": 1, "m": 60, "h": limits.HOUR, "d": limits.DAY}
 _DEFAULT_EXPIRES: Final = "30d"
@@ -40,7 +41,7 @@ class SendRequest(BaseModel):
     purpose: str = Purpose.CONFIDENCE_BUILDING.label
     until: str | None = None
     not_before: str | None = None
-    tlp: str = Tlp.AMBER_STRICT.label
+    tlp: str | None = None
     copy_secretariat: bool = False
     precedence: str = Precedence.ROUTINE.label
     expires: str | int = _DEFAULT_EXPIRES
@@ -120,7 +121,7 @@ def complete_record(request: SendRequest, sender: MemberId, record_id: str, now:
     """The request's record with the common fields that it leaves out."""
     common: dict[str, Any] = {
         "record_id": record_id,
-        "catalogue_id": CATALOGUE,
+        "catalogue_id": edition().catalogue_id,
         "measure": request.measure,
         "originators": [sender],
         "recipients": sorted(request.to),
@@ -128,14 +129,25 @@ def complete_record(request: SendRequest, sender: MemberId, record_id: str, now:
         "issued_at": datetime.fromtimestamp(now, UTC).isoformat(),
         "action": "new",
         "mode": "actual",
-        "handling": {"tlp": request.tlp, "onward": request.onward},
+        "handling": {"tlp": marking(request), "onward": request.onward},
     }
     return {**common, **request.record}
 
 
-def checked_record(record: dict[str, Any], request: SendRequest, sender: MemberId) -> str:
+def marking(request: SendRequest) -> str:
+    """The TLP label asked for, else the default of the record's type."""
+    record_type = request.record.get("record_type")
+    if request.tlp is not None:
+        return request.tlp
+    known = any(name == record_type for name, _ in list_schemas())
+    return default_tlp(str(record_type)) if known else Tlp.AMBER_STRICT.label
+
+
+def checked_record(
+    record: dict[str, Any], request: SendRequest, sender: MemberId, attachments: tuple[Attachment, ...] = ()
+) -> str:
     """Validate a completed record against schema and request; gives its type. Raises Invalid with all faults."""
-    report = validated(record, (sender,), request.tlp, request.onward)
+    report = validated(record, (sender,), marking(request), request.onward)
     for field, stated, asked in (
         ("measure", record.get("measure"), request.measure),
         ("recipients", sorted(record.get("recipients", [])), sorted(request.to)),
@@ -144,6 +156,9 @@ def checked_record(record: dict[str, Any], request: SendRequest, sender: MemberI
         if stated != asked:
             detail = f"/record/{field}: the record says {stated}, the request {asked}: make them agree"
             raise Invalid("record-differs", detail, {"path": f"/record/{field}"})
+    if record.get("attachments", []) != file_refs(attachments):
+        detail = "/record/attachments: the record has to name exactly the files that travel with it: attach them"
+        raise Invalid("attachments-differ", detail, {"path": "/record/attachments"})
     return report.record_type
 
 
@@ -157,6 +172,19 @@ def validated(record: object, providers: tuple[str, ...], tlp: str, onward: str)
     if faults:
         raise invalid_record(RecordError(faults))
     return report
+
+
+def file_refs(attachments: tuple[Attachment, ...]) -> list[dict[str, Any]]:
+    """Attachments as a record names them."""
+    return [
+        {
+            "filename": attachment.filename,
+            "media_type": attachment.media_type,
+            "size": attachment.size,
+            "sha256": attachment.sha256.hex(),
+        }
+        for attachment in attachments
+    ]
 
 
 def invalid_record(error: RecordError) -> Invalid:

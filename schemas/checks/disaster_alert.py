@@ -6,6 +6,7 @@ from typing import Final
 from schemas.cap import cap_bytes, read_alert
 from schemas.cap_rules import prose_warnings
 from schemas.checks.common import Json, place_faults
+from schemas.checks.numbers import cas_faults
 from schemas.record_errors import Fault, RecordError, shorten
 
 # A first record of the exchange may carry an update of an alert that was published before.
@@ -17,7 +18,6 @@ _MESSAGE_TYPES: Final = {
     "ack": ("Ack",),
     "error": ("Error",),
 }
-_CAS_CHECK_MODULUS: Final = 10
 
 
 def faults(record: Json) -> Iterator[Fault]:
@@ -34,7 +34,7 @@ def faults(record: Json) -> Iterator[Fault]:
     yield from _agreement(record, alert)
     if "industrial" in body:
         yield from place_faults("/body/industrial/facility", body["industrial"]["facility"])
-        yield from _cas(body["industrial"].get("cas"))
+        yield from cas_faults("/body/industrial/cas", body["industrial"].get("cas"))
 
 
 def _agreement(record: Json, alert: Json) -> Iterator[Fault]:
@@ -63,13 +63,3 @@ def _differences(path: str, stated: object, actual: object) -> Iterator[Fault]:
             yield from _differences(f"{path}/{index}", left, right)
     else:
         yield Fault(path, shorten(stated), "the value that the enclosed alert has")
-
-
-def _cas(number: str | None) -> Iterator[Fault]:
-    """The check digit: each digit times its place from the right, the last digit left out, modulo 10."""
-    if number is None:
-        return
-    digits = number.replace("-", "")
-    total = sum(place * int(digit) for place, digit in enumerate(reversed(digits[:-1]), start=1))
-    if total % _CAS_CHECK_MODULUS != int(digits[-1]):
-        yield Fault("/body/industrial/cas", "a wrong check digit", "a CAS number with its check digit")

@@ -1,12 +1,14 @@
 """Rules of `military-activity-notification`: times, phases, contingents and strength (Vienna Document 2011, chapter V).
 
-Thresholds and the lead time that is due belong to the agreed profile (Catalogue, 2.1.1.d) and are not judged here.
+The lead time that is due belongs to the agreed profile (Catalogue, 2.1.1.d). Thresholds do too, and are not judged: who
+notifies an activity below them builds confidence all the same.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 from schemas.checks.common import Json, order_faults, place_faults, timestamp
+from schemas.profiles import PROFILES
 from schemas.record_errors import Fault
 
 _DAY = 86_400
@@ -53,6 +55,11 @@ def _lead_time(issued_at: str, body: Json) -> Iterator[Fault]:
         )
     if seconds < 0 and body["activity_type"] != "alert-without-notice" and "late_reason" not in body:
         yield Fault("/body/late_reason", "nothing", "a reason, since the activity began before this notification")
+    elif body["activity_type"] != "alert-without-notice" and "late_reason" not in body:
+        profile = PROFILES.get(body["profile"])
+        if profile is not None and days < profile.lead_time_days:
+            expected = f"a reason, since the profile asks for {profile.lead_time_days} days"
+            yield Fault("/body/late_reason", "nothing", expected, warning=True)
 
 
 def _strength(total: Json, parts: list[dict[str, Any]], what: str) -> Iterator[Fault]:

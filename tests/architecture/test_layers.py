@@ -25,7 +25,7 @@ CORES = (
     "exchange.relay.admission",
     "exchange.relay.effects",
 )
-PURE = ("keys.*", "schemas.*", *CORES)
+PURE = ("keys.*", "schemas.*", "exchange.convert.*", *CORES)
 # What touches a key file, and the libraries' own randomness.
 IMPURE = ("keys.keystore", "keys.primitives")
 INPUT_AND_OUTPUT = (

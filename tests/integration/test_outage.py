@@ -11,13 +11,14 @@ import trustme
 
 from exchange.client import Message, NodeClient
 from exchange.demo.processes import Processes
-from exchange.demo.site import EDITION, PASSPHRASE, Site
+from exchange.demo.site import PASSPHRASE, Site
 from exchange.process import sole_owner, write_durably
 from exchange.relay.config import load_settings
 from exchange.wiring.relay import create_relay, install_charter
 from keys.ceremony import assemble_charter, draft_charter, sign_charter
 from keys.identity import SigningIdentity
 from keys.primitives import random_bytes
+from schemas.catalogue import edition
 from schemas.charter import Chairmanship, Member, Name, Role
 from schemas.ids import MemberId
 from schemas.limits import DAY
@@ -189,7 +190,7 @@ def _false_relay(folder: Path, site: Site, certificate: Path, key: Path) -> Site
     rows = [Member(MemberId(code), Role.MEMBER, (Name("en", code),), root.public) for code, root in roots.items()]
     now = int(time.time())
     chair = Chairmanship(MemberId(site.members[0]), now, now + 730 * DAY)
-    draft = draft_charter(rows, chair, [relay], [EDITION], (None, None), now)
+    draft = draft_charter(rows, chair, [relay], [edition().catalogue_id], (None, None), now)
     charter = assemble_charter(draft, [sign_charter(root, draft) for root in roots.values()])
     install_charter(folder / "relay", charter, relay)
     false = Site(folder, ())

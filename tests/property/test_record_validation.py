@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
@@ -15,6 +15,7 @@ from schemas.cap import cap_bytes, disaster_alert_body, read_alert
 from schemas.record_errors import RecordError
 from schemas.registry import examples, list_schemas, self_contained
 from schemas.validate import load_json, validate_record
+from tests.support import schema_walk
 
 RECORDS: list[Any] = [load_json(data) for name, _ in list_schemas() for _, data in examples(name)]
 JSON = st.recursive(
@@ -80,11 +81,72 @@ def test_a_member_of_a_wrong_type_is_refused_at_its_place(data: st.DataObject) -
 @given(st.data())
 def test_an_unknown_member_anywhere_is_refused_at_the_object_that_has_it(data: st.DataObject) -> None:
     record = copy.deepcopy(data.draw(st.sampled_from(RECORDS)))
-    objects = [p for p in places(record) if isinstance(parent(record, p)[p[-1]], dict)]
+    # Members of STIX are STIX's to close.
+    inside = ("body", "stix_bundle", "objects")
+    objects = [p for p in places(record) if isinstance(parent(record, p)[p[-1]], dict) and p[:3] != inside]
     place = data.draw(st.sampled_from(objects))
     parent(record, place)[place[-1]]["x_unknown"] = 1
     paths = outcome(record)
     assert any(related(path, place) for path in paths)
+
+
+# One entry for each place and rule, so that a rare rule is drawn as often as a common one.
+PLACED = [(index, place) for index, record in enumerate(RECORDS) for place in schema_walk.places(record)]
+REQUIRED = sorted({(i, p.path, name) for i, p in PLACED for name in p.schema.get("required", ())}, key=str)
+CODES = [
+    (i, p.path) for i, p in PLACED if {"enum", "const"} & p.schema.keys() and p.schema.get("enum") != [1, 1000, 1000000]
+]
+TYPED = [(i, p.path, p.schema["type"]) for i, p in PLACED if isinstance(p.schema.get("type"), str) and p.path]
+WRONG: dict[str, list[Any]] = {
+    "object": [[], "x", 1, True, None],
+    "array": [{}, "x", 1, True, None],
+    "string": [{}, [], 1, True, None],
+    "integer": [{}, [], "1", True, None, 1.5],
+    "number": [{}, [], "1", True, None],
+    "boolean": [{}, [], "true", 1, 0, None],
+}
+
+
+def pointer_of(place: tuple[str | int, ...]) -> str:
+    return "".join(f"/{step}" for step in place)
+
+
+def test_every_record_type_offers_something_to_break() -> None:
+    types = {record["record_type"] for record in RECORDS}
+    for broken in (REQUIRED, CODES, TYPED):
+        assert {RECORDS[row[0]]["record_type"] for row in broken} == types
+    assert {kind for _, _, kind in TYPED} == WRONG.keys()
+
+
+@given(st.sampled_from(REQUIRED))
+@settings(max_examples=400)
+def test_dropping_any_required_member_is_refused_at_its_place(case: tuple[int, tuple[str | int, ...], str]) -> None:
+    index, place, name = case
+    record = copy.deepcopy(RECORDS[index])
+    del parent(record, (*place, name))[name]
+    assert pointer_of((*place, name)) in outcome(record)
+
+
+@given(st.sampled_from(CODES), st.text(max_size=12))
+@settings(max_examples=400)
+def test_a_code_that_is_not_in_its_list_is_refused_at_its_place(
+    case: tuple[int, tuple[str | int, ...]], text: str
+) -> None:
+    index, place = case
+    record = copy.deepcopy(RECORDS[index])
+    parent(record, place)[place[-1]] = f"{text}-no-code"
+    assert pointer_of(place) in outcome(record)
+
+
+@given(st.sampled_from(TYPED), st.data())
+@settings(max_examples=400)
+def test_a_value_of_a_wrong_type_is_refused_at_its_place(
+    case: tuple[int, tuple[str | int, ...], str], data: st.DataObject
+) -> None:
+    index, place, kind = case
+    record = copy.deepcopy(RECORDS[index])
+    parent(record, place)[place[-1]] = data.draw(st.sampled_from(WRONG[kind]))
+    assert pointer_of(place) in outcome(record)
 
 
 PATTERN = self_contained("defence-budget")["$defs"]["timestamp"]["pattern"]

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from schemas.record_errors import RecordError
 from schemas.registry import examples
 from schemas.validate import load_json, validate_record
@@ -56,5 +58,28 @@ def drop(path: str) -> Mutation:
         parent, _, last = path.rpartition("/")
         node = at(record, parent)
         del node[int(last) if isinstance(node, list) else last]
+
+    return change
+
+
+# Cases of one example: what is wrong, how it comes about, and the pointer at which it is refused.
+Defects = dict[tuple[str, str], list[tuple[str, Mutation, str]]]
+
+
+def cases(defects: Defects) -> list[Any]:
+    """Parameters `record_type`, `name`, `change`, `path` for a test of each defect."""
+    return [
+        pytest.param(record_type, name, change, path, id=f"{record_type}: {label}")
+        for (record_type, name), rows in defects.items()
+        for label, change, path in rows
+    ]
+
+
+def both(*changes: Mutation) -> Mutation:
+    """Several changes in turn."""
+
+    def change(record: Record) -> None:
+        for one in changes:
+            one(record)
 
     return change

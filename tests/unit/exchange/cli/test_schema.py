@@ -71,9 +71,26 @@ def test_a_record_may_come_from_standard_input(
     assert call(capsys, "validate", "-")[0] == 0
 
 
+@pytest.mark.parametrize("record_type", TYPES)
+def test_an_example_is_printed_as_it_is_carried(capsys: pytest.CaptureFixture[str], record_type: str) -> None:
+    found = examples(record_type)
+    code, out, _ = call(capsys, "example", record_type)
+    assert (code, json.loads(out)) == (0, json.loads(found[0][1]))
+    for name, data in found:
+        code, out, _ = call(capsys, "example", record_type, name.removesuffix(".json"), "--json")
+        assert (code, json.loads(out)) == (0, json.loads(data))
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [("show", "no-such-type"), ("show", TYPES[0], "--version", "9.9.9"), ("validate", "nowhere"), ("show",)],
+    [
+        ("show", "no-such-type"),
+        ("show", TYPES[0], "--version", "9.9.9"),
+        ("validate", "nowhere"),
+        ("show",),
+        ("example", "no-such-type"),
+        ("example", TYPES[0], "no-such-example"),
+    ],
 )
 def test_wrong_use_is_exit_code_2_in_one_line(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
     code, out, err = call(capsys, *arguments)

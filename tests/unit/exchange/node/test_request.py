@@ -12,6 +12,7 @@ from exchange.node.request import (
     checked_record,
     code,
     complete_record,
+    marking,
     may_use_measure,
     moment,
     parse_model,
@@ -19,7 +20,8 @@ from exchange.node.request import (
     require_measure,
     span,
 )
-from schemas.ids import MemberId
+from schemas.content import Attachment
+from schemas.ids import Digest, MemberId
 from schemas.limits import DAY, HOUR
 from schemas.terms import Precedence, Tlp
 from tests.support.node import MEASURE, bare_record
@@ -201,3 +203,28 @@ def test_measures_of_a_token(patterns: tuple[str, ...], measure: str, allowed: b
         with pytest.raises(Forbidden) as caught:
             require_measure(patterns, measure, "defence-budget")
         assert caught.value.code == "measure-not-allowed"
+
+
+@pytest.mark.parametrize(
+    ("record_type", "expected"),
+    [
+        ("personnel-cv", "RED"),
+        ("defence-budget", "AMBER+STRICT"),
+        ("no-such-type", "AMBER+STRICT"),
+        (7, "AMBER+STRICT"),
+    ],
+)
+def test_the_marking_that_nobody_chose_is_that_of_the_type(record_type: object, expected: str) -> None:
+    assert marking(request(record={**bare_record(), "record_type": record_type}, tlp=None)) == expected
+    assert marking(request(record={**bare_record(), "record_type": record_type}, tlp="GREEN")) == "GREEN"
+
+
+def test_a_record_that_names_files_that_do_not_travel_with_it_is_refused() -> None:
+    ref = {"filename": "map.pdf", "media_type": "application/pdf", "size": 1, "sha256": "00" * 32}
+    asked = request(record={**bare_record(), "attachments": [ref]})
+    record = complete_record(asked, KAZ, "019ec96f-ae00-7f5b-8166-2a88e10c64b5", NOW)
+    with pytest.raises(Invalid) as caught:
+        checked_record(record, asked, KAZ)
+    assert code_of(caught) == ("attachments-differ", "/record/attachments")
+    held = Attachment("map.pdf", "application/pdf", 1, Digest(bytes(32)))
+    assert checked_record(record, asked, KAZ, (held,)) == record["record_type"]

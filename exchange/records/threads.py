@@ -1,0 +1,88 @@
+"""Threads: which records belong to one matter, by what they refer to in `references` and in their bodies.
+
+A thread is what a record refers to, and what refers to any of that, each as far as it goes. What a later record refers
+to besides is not drawn in, so that nobody joins two threads by naming both.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from exchange.records.facts import RecordFact
+
+_REFS: Final = (
+    "activity_ref",
+    "designation_ref",
+    "meeting_ref",
+    "subject_ref",
+    "tasking_ref",
+    "thread_id",
+)
+_NOMINATION: Final = "expert-nomination"
+
+
+def refers_to(fact: RecordFact) -> tuple[str, ...]:
+    """Ids of the records that a record names, in `references` first, each once and never its own."""
+    body = fact.body
+    named = [*fact.references, *(body[name] for name in _REFS if isinstance(body.get(name), str))]
+    named.extend(body.get("entry_of", ()))
+    named.extend(nominations(body))
+    return tuple(record_id for record_id in dict.fromkeys(named) if record_id != fact.record_id)
+
+
+def nominations(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The nominations that the authors of a working paper were made by."""
+    return tuple(author["nomination_ref"] for author in body.get("authors", ()))
+
+
+def thread_of(facts: Iterable[RecordFact], start: RecordFact) -> tuple[RecordFact, ...]:
+    """The thread of a record, without the record itself, by evidence.
+
+    Under modality B, nominations for the priority area of the thread belong to it though nothing refers to them: states
+    make them from time to time, not for one paper (section 3.B).
+    """
+    held = [fact for fact in facts if fact != start]
+    by_id: dict[str, list[RecordFact]] = {}
+    naming: dict[str, list[RecordFact]] = {}
+    for fact in held:
+        by_id.setdefault(fact.record_id, []).append(fact)
+        for record_id in refers_to(fact):
+            naming.setdefault(record_id, []).append(fact)
+    ids = _reach([start.record_id], {key: _all_refs(rows) for key, rows in by_id.items()} | _start(start, by_id))
+    ids = _reach(sorted(ids), {key: {fact.record_id for fact in rows} for key, rows in naming.items()})
+    found = [fact for fact in held if fact.record_id in ids]
+    areas = {area(fact) for fact in (*found, start)} - {None}
+    found.extend(
+        fact
+        for fact in held
+        if fact.record_type == _NOMINATION
+        and fact.record_id not in ids
+        and area(fact) in areas
+        and fact.measure == start.measure
+    )
+    return tuple(sorted(found, key=lambda fact: fact.order))
+
+
+def area(fact: RecordFact) -> str | None:
+    """The priority area that a record names."""
+    named = fact.body.get("priority_area")
+    return named if isinstance(named, str) else None
+
+
+def _start(start: RecordFact, by_id: Mapping[str, list[RecordFact]]) -> dict[str, set[str]]:
+    return {start.record_id: set(refers_to(start)) | _all_refs(by_id.get(start.record_id, ()))}
+
+
+def _all_refs(facts: Iterable[RecordFact]) -> set[str]:
+    return {record_id for fact in facts for record_id in refers_to(fact)}
+
+
+def _reach(start: Iterable[str], edges: Mapping[str, set[str]]) -> set[str]:
+    """Every id that can be reached from the start, the start included."""
+    seen: set[str] = set()
+    ready = list(start)
+    while ready:
+        record_id = ready.pop()
+        if record_id not in seen:
+            seen.add(record_id)
+            ready.extend(edges.get(record_id, ()))
+    return seen

@@ -41,12 +41,23 @@ def _nonce(number: int, last: bool) -> bytes:
 
 
 def _regroup(pieces: Iterable[bytes], size: int) -> Iterator[tuple[bytes, bool]]:
-    """Pieces of any length as pieces of `size`, with the last one marked."""
-    buffer = bytearray()
+    """Pieces of any length as pieces of `size`, with the last one marked; each byte is copied at most twice.
+
+    At least one byte is always kept back: only the end of the input shows which chunk is the last.
+    """
+    held = bytearray()
     for piece in pieces:
-        buffer += piece
-        # Keep at least one byte back: only the end of the input shows which chunk is the last.
-        while len(buffer) > size:
-            yield bytes(buffer[:size]), False
-            del buffer[:size]
-    yield bytes(buffer), True
+        start = 0
+        if held:
+            start = size - len(held)
+            if len(piece) <= start:
+                held += piece
+                continue
+            held += piece[:start]
+            yield bytes(held), False
+            held.clear()
+        while len(piece) - start > size:
+            yield piece[start : start + size], False
+            start += size
+        held += piece[start:]
+    yield bytes(held), True

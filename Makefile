@@ -1,7 +1,7 @@
 # Every target does its own set-up; `make` alone lists them.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak bench lint fmt lock clean
+.PHONY: help setup demo test soak bench vectors lint fmt lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' Makefile
@@ -20,6 +20,9 @@ soak: setup ## run the long tests only
 
 bench: setup ## print the benchmark table and write bench.json
 	@$(BIN)/python -m exchange.bench
+
+vectors: setup ## write the test vectors anew; what changed shows in git
+	$(BIN)/python -m tests.vectors.gen.make_vectors
 
 lint: setup ## check style, types and layers
 	$(BIN)/ruff check --quiet

@@ -20,6 +20,16 @@ _MIN_POINTS: Final = 4
 Point = tuple[float, float]
 
 
+def referred(alert: dict[str, Any]) -> list[tuple[str, ...]]:
+    """(sender, identifier, sent) of each other alert that an alert refers to, once (CAP 1.2, 3.2.1 `references`).
+
+    What is no such triple is passed over; `prose_warnings` tells of it.
+    """
+    own = (alert["sender"], alert["identifier"], alert["sent"])
+    triples = (tuple(text.split(",")) for text in alert.get("references", "").split())
+    return list(dict.fromkeys(names for names in triples if len(names) == len(own) and all(names) and names != own))
+
+
 def prose_warnings(base: str, alert: dict[str, Any]) -> Iterator[Fault]:
     """Warnings about a projected alert; `base` is the JSON Pointer of the projection."""
     for name in ("identifier", "sender"):

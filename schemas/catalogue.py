@@ -56,7 +56,7 @@ def serves(record_type: str, number: str, catalogue_id: str | None = None) -> bo
 
 
 def record_types_of(number: str, catalogue_id: str | None = None) -> tuple[str, ...]:
-    """Record types that serve a measure or modality (3.A, 3.B), the most apt first; empty if there is none.
+    """Record types that serve a measure, a modality (3.A, 3.B) or the review (1.8), the most apt first; or none.
 
     A chapeau has those of its lettered items. `OUTSIDE` has none of its own: every type can serve it.
     """
@@ -64,6 +64,9 @@ def record_types_of(number: str, catalogue_id: str | None = None) -> tuple[str, 
     row = measure(number, found.catalogue_id)
     if row is not None:
         return row.record_types
+    provision = [p for p in found.general_provisions if p.number == number]
+    if provision:
+        return provision[0].record_types
     modality = [m for m in found.modalities if m.measure == number]
     return tuple(dict.fromkeys(step.record_type for m in modality for step in m.steps))
 
@@ -71,6 +74,12 @@ def record_types_of(number: str, catalogue_id: str | None = None) -> tuple[str, 
 def measures_of(record_type: str, catalogue_id: str | None = None) -> tuple[str, ...]:
     """Numbers that records of a type may name, in the order of the text, last `OUTSIDE`; empty for an unknown type."""
     return _measures_of(edition(catalogue_id).catalogue_id).get(record_type, ())
+
+
+def numbers(catalogue_id: str | None = None) -> tuple[str, ...]:
+    """Everything that records may name as their measure, ascending."""
+    served = _measures_of(edition(catalogue_id).catalogue_id).values()
+    return tuple(sorted({number for row in served for number in row}))
 
 
 @cache
@@ -93,6 +102,9 @@ def _measures(catalogue_id: str) -> dict[str, Measure]:
 @cache
 def _measures_of(catalogue_id: str) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
+    for provision in _editions()[catalogue_id].general_provisions:
+        for name in provision.record_types:
+            found.setdefault(name, []).append(provision.number)
     for row in _measures(catalogue_id).values():
         for name in row.record_types if not row.chapeau else ():
             found.setdefault(name, []).append(row.number)

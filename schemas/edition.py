@@ -84,10 +84,11 @@ class Dimension:
 
 @dataclass(frozen=True, slots=True)
 class GeneralProvision:
-    """A provision of section 1, with its exact text."""
+    """A provision of section 1, with its exact text; `record_types` carry out what it asks for, as 1.8 does."""
 
     number: str
     text: str
+    record_types: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +147,17 @@ def parse_edition(raw: dict[str, Any]) -> Edition:
         source=f"note verbale {source['note_verbale']} of {source['date']}, {source['place']}: {source['description']}",
         source_sha256=source["sha256"],
         preamble=tuple(raw["preamble"]),
-        general_provisions=tuple(GeneralProvision(**row) for row in raw["general_provisions"]),
+        general_provisions=tuple(_provision(row) for row in raw["general_provisions"]),
         introduction=raw["introduction"],
         dimensions=tuple(_dimension(row) for row in raw["dimensions"]),
         modalities_introduction=raw["modalities"]["introduction"],
         modalities=tuple(_modality(f"3.{letter}", raw["modalities"][letter]) for letter in "AB"),
         remarks=tuple(raw["remarks"]),
     )
+
+
+def _provision(raw: dict[str, Any]) -> GeneralProvision:
+    return GeneralProvision(raw["number"], raw["text"], tuple(raw.get("record_types", ())))
 
 
 def _dimension(raw: dict[str, Any]) -> Dimension:

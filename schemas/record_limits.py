@@ -26,5 +26,6 @@ MAX_CHOICES_SHOWN: Final = 12
 # to fit MAX_RECORD_BYTES. Alerts seen in public feeds stay below 100 KiB; a larger one travels as an attachment.
 MAX_CAP_BYTES: Final = 1536 * KIB
 MAX_CAP_BASE64: Final = MAX_CAP_BYTES // 3 * 4
-# The only integer of CAP is the size of a resource in bytes; fifteen digits also stay below MAX_INTEGER.
+# The only integer of CAP is the size of a resource in bytes; fifteen digits stay below MAX_INTEGER, and one that is
+# longer is not projected.
 MAX_CAP_INTEGER_DIGITS: Final = 15

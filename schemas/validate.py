@@ -19,6 +19,7 @@ from schemas.record_limits import (
     MAX_DEPTH,
     MAX_EXPLAINED_CHARS,
     MAX_EXPLAINED_VALUES,
+    MAX_FAULTS,
     MAX_INTEGER,
     MAX_NUMBER_CHARS,
     MAX_RECORD_BYTES,
@@ -34,7 +35,7 @@ class ValidationReport:
     Attributes:
         record_type: its type.
         schema_version: version of the schema that it was validated against, which may be newer than the one it states.
-        warnings: what is doubtful and yet no reason to refuse.
+        warnings: what is doubtful and yet no reason to refuse; at most `MAX_FAULTS`.
     """
 
     record_type: str
@@ -90,7 +91,7 @@ def validate_record(record: object) -> ValidationReport:
         faults = check_record(record_type, record)
     if refusals := [fault for fault in faults if not fault.warning]:
         raise RecordError(refusals)
-    return ValidationReport(record_type, version, (*newer, *faults))
+    return ValidationReport(record_type, version, (*newer, *faults)[:MAX_FAULTS])
 
 
 def matches_terms(record: dict[str, Any], *, providers: Iterable[str], tlp: str, onward: str) -> tuple[Fault, ...]:

@@ -48,8 +48,9 @@ def edition_lines(edition: Edition) -> Iterator[str]:
     yield f"Status: **{edition.status}**. Source: {edition.source}.\n"
     yield from (f"- {remark}" for remark in edition.remarks)
     yield "\n### General provisions\n"
-    yield "| number | text |\n| --- | --- |"
-    yield from (f"| {row.number} | {cell(row.text)} |" for row in edition.general_provisions)
+    yield "| number | text | record types |\n| --- | --- | --- |"
+    for row in edition.general_provisions:
+        yield f"| {row.number} | {cell(row.text)} | {', '.join(map(link, row.record_types))} |"
 
 
 def measure_line(row: Measure) -> str:

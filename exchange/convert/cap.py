@@ -7,6 +7,8 @@ list says whose form is tolerated, never who is believed.
 """
 
 import hashlib
+import json
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -17,17 +19,20 @@ from exchange.convert.cap_mend import Mender
 from exchange.convert.cap_write import write_alert
 from exchange.convert.errors import ConversionError, refuse
 from exchange.convert.imported import Imported, Json, complete
-from exchange.convert.limits import MAX_DEREF_URI
+from exchange.convert.limits import MAX_AROUND_ALERT, MAX_DEREF_URI
 from exchange.convert.texts import clean, lang_text, language_tag, title_text
 from schemas.cap import cap_bytes, disaster_alert_body, parse_xml, read_alert
 from schemas.cap_grammar import NAMESPACE
 from schemas.record_errors import Fault, RecordError, shorten
+from schemas.record_limits import MAX_RECORD_BYTES
 
 CAP_MEDIA_TYPE: Final = "application/cap+xml"
 NAMESPACE_1_1: Final = "urn:oasis:names:tc:emergency:cap:1.1"
 _FORM: Final = "cap"
 _ACTIONS: Final = {"Alert": "new", "Update": "update", "Cancel": "cancel", "Ack": "ack", "Error": "error"}
 _NO_ONE: Final[frozenset[str]] = frozenset()
+_REMARK: Final = "Rebuilt by CBM Exchange; the issuer's own file is attached, SHA-256"
+_REBUILT: Final = re.compile(rb"<\?xml[^>]*>\n<!-- " + re.escape(_REMARK.encode("ascii")) + rb" ([0-9a-f]{64}) -->\n")
 
 
 def cap_to_record(
@@ -63,10 +68,11 @@ def cap_to_record(
     except RecordError as error:
         root = _parsed_or_refused(xml, error)
         if root.tag != f"{{{NAMESPACE}}}alert" or _sender(root) not in accepted_senders:
-            raise ConversionError(_FORM, (*error.faults, *_further_faults(root))) from None
+            raise ConversionError(_FORM, error.faults) from None
         return _rebuilt(xml, root, NAMESPACE, template, known, filename)
-    derived, warnings = _derived(alert, template, known or {})
-    found = complete(_FORM, template, derived, disaster_alert_body(xml))
+    body = disaster_alert_body(xml)
+    derived, warnings = _derived(alert, template, known or {}, _room(body))
+    found = complete(_FORM, template, derived, body)
     return Imported(found.record, (*warnings, *found.warnings))
 
 
@@ -92,6 +98,16 @@ def record_to_cap(record: Json, original: bytes | None = None) -> bytes:
     return cap_bytes(body) if "cap" in body else write_alert(body["alert"])
 
 
+def kept_original(record: Json) -> str | None:
+    """SHA-256, in hexadecimal, of the attachment that is the issuer's own file; None when `cap` is that file.
+
+    The alert of such a record was rebuilt here, because the issuer's is not valid CAP 1.2; it names the file.
+    """
+    match = _REBUILT.match(cap_bytes(record["body"])) if "cap" in record["body"] else None
+    digest = match[1].decode("ascii") if match is not None else None
+    return digest if any(file["sha256"] == digest for file in record.get("attachments", ())) else None
+
+
 def with_alert(record: Json) -> Json:
     """A draft whose body has `alert` and no `cap`, completed by the file built from it.
 
@@ -113,9 +129,9 @@ def _rebuilt(
     mender = Mender(namespace)
     mended = mender.alert(root)
     digest = hashlib.sha256(xml).hexdigest()
-    built = write_alert(mended, f"Rebuilt by CBM Exchange; the issuer's own file is attached, SHA-256 {digest}")
-    alert = read_alert(built)
-    derived, warnings = _derived(alert, template, known or {})
+    built = write_alert(mended, f"{_REMARK} {digest}")
+    body = disaster_alert_body(built)
+    derived, warnings = _derived(body["alert"], template, known or {}, _room(body))
     places = ", ".join(dict.fromkeys(fault.path or "/" for fault in mender.faults)) or "its version"
     told = (
         f"The issuer's file is not valid CAP 1.2 ({places}). It is attached unchanged; this alert was rebuilt from it."
@@ -129,27 +145,30 @@ def _rebuilt(
     derived["attachments"] = [
         {"filename": filename, "media_type": CAP_MEDIA_TYPE, "size": len(xml), "sha256": digest},
     ]
-    found = complete(_FORM, template, derived, disaster_alert_body(built))
+    found = complete(_FORM, template, derived, body)
     return Imported(found.record, (*mender.faults, *warnings, *found.warnings), xml)
 
 
-def _derived(alert: Json, template: Json, known: Mapping[AlertName, str]) -> tuple[Json, list[Fault]]:
-    """Members of the record that the alert says."""
+def _room(body: Json) -> int:
+    """Bytes that are left in a record for texts that its alert has as well."""
+    return MAX_RECORD_BYTES - MAX_AROUND_ALERT - len(json.dumps(body, ensure_ascii=False).encode("utf-8"))
+
+
+def _derived(alert: Json, template: Json, known: Mapping[AlertName, str], room: int) -> tuple[Json, list[Fault]]:
+    """Members of the record that the alert says; its descriptions only when they take no more than `room` bytes."""
     given = template.get("originators")
     # What is no list of codes gets no further than the validation of the record.
     originators = [str(code) for code in given] if isinstance(given, list) else []
     references, warnings = linked_records(alert, originators, known)
     references = template.get("references", references)
-    action = _ACTIONS[alert["msgType"]]
-    if action == "update" and not references:
-        action = "new"
-    if action != "new" and not references:
-        expected = "the alert that it is about, or the record's references in the template"
-        raise refuse(_FORM, "/references", "nothing", expected)
+    # An alert that names no other acts on no record that could be named.
+    action = _ACTIONS[alert["msgType"]] if references else "new"
     infos = alert.get("info", ())
     told = [(language_tag(info.get("language", "en-US")), info) for info in infos]
     plain = _plain_title(alert)
-    spoken = title_text(((tag, info.get("headline") or info["event"]) for tag, info in told), plain)
+    spoken = title_text(
+        ((tag, text) for tag, info in told for text in (info.get("headline", ""), info["event"])), plain
+    )
     summary = lang_text(((tag, info.get("description", "")) for tag, info in told), plain)
     derived = {
         "record_id": record_id(originators, name_of(alert)),
@@ -162,7 +181,10 @@ def _derived(alert: Json, template: Json, known: Mapping[AlertName, str]) -> tup
     }
     if references:
         derived["references"] = references
-    if any(info.get("description", "").strip() for info in infos) and derived["language"] in summary:
+    if len(json.dumps(summary, ensure_ascii=False).encode("utf-8")) > room:
+        expected = f"at most {max(room, 0)} bytes beside the alert: read the descriptions in the alert itself"
+        warnings.append(Fault("/summary", "longer descriptions", expected, warning=True))
+    elif any(info.get("description", "").strip() for info in infos) and derived["language"] in summary:
         derived["summary"] = summary
     return derived, warnings
 
@@ -191,18 +213,6 @@ def _parsed_or_refused(xml: bytes, error: RecordError) -> etree._Element:
     if root.tag == f"{{{NAMESPACE_1_1}}}alert":
         raise refuse(_FORM, "", shorten(root.tag), "CAP 1.2; ask for the conversion if this CAP 1.1 alert is wanted")
     return root
-
-
-def _further_faults(root: etree._Element) -> list[Fault]:
-    """What else is wrong with an alert besides the fault at which strict reading ended."""
-    if root.tag != f"{{{NAMESPACE}}}alert":
-        return []
-    mender = Mender(NAMESPACE)
-    try:
-        mender.alert(root)
-    except ConversionError as error:
-        return [*mender.faults, *error.faults]
-    return mender.faults
 
 
 def _sender(root: etree._Element) -> str | None:

@@ -1,4 +1,8 @@
-"""Areas of an alert and GeoJSON geometries: CAP puts latitude first, GeoJSON longitude (RFC 7946, 3.1.1)."""
+"""Areas of an alert and GeoJSON geometries: CAP puts latitude first, GeoJSON longitude (RFC 7946, 3.1.1).
+
+A side of a CAP polygon takes the short way; in GeoJSON none crosses the antimeridian, so that a polygon that does is
+cut there into its parts (RFC 7946, 3.1.9).
+"""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -12,6 +16,8 @@ _NUMBER: Final = r"[+-]?[0-9]{1,4}(?:\.[0-9]{0,30})?"
 _POINT: Final = re.compile(rf"({_NUMBER}),({_NUMBER})")
 _CIRCLE: Final = re.compile(rf"({_NUMBER},{_NUMBER}) ([0-9]{{1,5}}(?:\.[0-9]{{0,30}})?)")
 _MIN_POINTS: Final = 4
+_HALF: Final = 180.0
+_ROUND: Final = 360.0
 
 Position = list[float]
 Ring = list[Position]
@@ -35,11 +41,44 @@ def circle(text: str) -> tuple[Position, float] | None:
 def area_geometry(area: dict[str, Any]) -> dict[str, Any] | None:
     """Polygon or MultiPolygon of all polygons of a CAP area; None when it has none that can be drawn."""
     rings = [found for text in area.get("polygon", ()) if (found := ring(text)) is not None]
-    if not rings:
+    parts = [right_handed(part) for one in rings for part in _cut(one)]
+    if not parts:
         return None
-    if len(rings) == 1:
-        return {"type": "Polygon", "coordinates": [right_handed(rings[0])]}
-    return {"type": "MultiPolygon", "coordinates": [[right_handed(one)] for one in rings]}
+    if len(parts) == 1:
+        return {"type": "Polygon", "coordinates": parts}
+    return {"type": "MultiPolygon", "coordinates": [[part] for part in parts]}
+
+
+def _cut(points: Ring) -> list[Ring]:
+    """The parts of a ring on each side of the antimeridian; the ring itself when it stays on one, or rounds a pole."""
+    unrolled, turn = [points[0]], 0.0
+    for (before, _), (longitude, latitude) in pairwise(points):
+        step = longitude - before
+        turn += -_ROUND if step > _HALF else _ROUND if step < -_HALF else 0.0
+        unrolled.append([longitude + turn, latitude])
+    longitudes = [longitude for longitude, _ in unrolled]
+    if turn or (min(longitudes) >= -_HALF and max(longitudes) <= _HALF):
+        return [points]
+    parts = []
+    for centre in (-_ROUND, 0.0, _ROUND):
+        part = _half(_half(unrolled, centre - _HALF, 1), centre + _HALF, -1)
+        moved = [[longitude - centre, latitude] for longitude, latitude in part]
+        if len({tuple(point) for point in moved}) >= _MIN_POINTS - 1:
+            parts.append([*moved, moved[0]])
+    # One without any area leaves nothing on either side.
+    return parts or [points]
+
+
+def _half(points: Ring, edge: float, side: int) -> Ring:
+    """What of an open or closed ring lies east (`side` 1) or west (-1) of a meridian (Sutherland and Hodgman, 1974)."""
+    kept: Ring = []
+    for (x1, y1), (x2, y2) in pairwise([*points, points[0]]) if points else ():
+        inside = (x1 - edge) * side >= 0
+        if inside:
+            kept.append([x1, y1])
+        if inside is not ((x2 - edge) * side >= 0):
+            kept.append([edge, y1 + (y2 - y1) * (edge - x1) / (x2 - x1)])
+    return [point for place, point in enumerate(kept) if place == 0 or point != kept[place - 1]]
 
 
 def polygons(geometry: dict[str, Any]) -> list[str]:

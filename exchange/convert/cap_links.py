@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from exchange.convert.limits import MAX_REFERENCES
+from schemas.cap_rules import referred
 from schemas.record_errors import Fault
-
-_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +37,6 @@ def name_of(alert: Mapping[str, Any]) -> AlertName:
     return AlertName(alert["sender"], alert["identifier"], alert["sent"])
 
 
-def references_of(alert: Mapping[str, Any]) -> list[AlertName]:
-    """The alerts that an alert refers to, each once; what is no triple is passed over, for `cap_rules` warns of it."""
-    triples = (text.split(",") for text in alert.get("references", "").split())
-    return list(dict.fromkeys(AlertName(*names) for names in triples if len(names) == _NAMES and all(names)))
-
-
 def record_id(originators: Iterable[str], name: AlertName) -> str:
     """The id of the record of one alert from these originators, a URN."""
     digest = hashlib.sha256(f"{name.sender}\0{name.identifier}\0{name.instant}".encode()).hexdigest()
@@ -51,7 +44,7 @@ def record_id(originators: Iterable[str], name: AlertName) -> str:
 
 
 def linked_records(
-    alert: Mapping[str, Any], originators: Iterable[str], known: Mapping[AlertName, str]
+    alert: dict[str, Any], originators: Iterable[str], known: Mapping[AlertName, str]
 ) -> tuple[list[str], list[Fault]]:
     """Record ids of the alerts that an alert refers to, and a warning when there are more than a record can name.
 
@@ -60,8 +53,8 @@ def linked_records(
         originators: member codes of the record.
         known: ids of records whose id was not derived from the alert's name.
     """
-    members, own = tuple(originators), name_of(alert)
-    names = [name for name in references_of(alert) if name != own]
+    members = tuple(originators)
+    names = [AlertName(*names) for names in referred(alert)]
     found = list(dict.fromkeys(known.get(name) or record_id(members, name) for name in names))
     if len(found) <= MAX_REFERENCES:
         return found, []

@@ -1,10 +1,10 @@
 """What can be read of an alert that breaks the schema: elements out of order, times with `Z`, codes in other case.
 
 Only for senders whose habits the operator accepts. Nothing is invented: what is required and absent is refused unless
-CAP has a code for the unknown, and so is a value without a counterpart. Whatever was changed is told.
+CAP has a code for the unknown or a narrowest code, and so is a code or a time without a counterpart. Whatever was
+changed is told.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,17 +12,30 @@ from lxml import etree
 
 from exchange.convert.cap_write import cap_time, is_uri
 from exchange.convert.errors import ConversionError, refuse
+from schemas.cap import collapsed, is_form, stray_attribute, whole_number
 from schemas.cap_grammar import ALERT, Element, Kind
 from schemas.record_errors import Fault, shorten
 from schemas.record_limits import MAX_CAP_INTEGER_DIGITS, MAX_FAULTS
 
 _FORM: Final = "cap"
-_INTEGER: Final = re.compile(rf"[+-]?[0-9]{{1,{MAX_CAP_INTEGER_DIGITS}}}")
 # CAP 1.0 and 1.1 had a further degree of certainty.
 _OLD_CODES: Final = {"Very Likely": "Likely"}
-# Where the standard itself has a code for what is not known. `scope` and `status` have none: to guess them could
-# publish an alert, or turn an exercise into a disaster.
-_UNKNOWN: Final = {"category": "Other", "urgency": "Unknown", "severity": "Unknown", "certainty": "Unknown"}
+# Where the standard itself has a code for what is not known. `scope` has none, and the narrowest of its codes publishes
+# nothing; `status` has none either, and to guess it could turn an exercise into a disaster.
+_UNKNOWN: Final = {
+    "category": "Other",
+    "urgency": "Unknown",
+    "severity": "Unknown",
+    "certainty": "Unknown",
+    "scope": "Private",
+}
+# A language that is not known (BCP 47); without one, CAP would take the text for English.
+_NO_LANGUAGE: Final = "und"
+_LEFT_OUT: Final = {
+    Kind.INTEGER: f"a whole number of at most {MAX_CAP_INTEGER_DIGITS} digits: it is left out",
+    Kind.DECIMAL: "a decimal number: it is left out",
+    Kind.URI: "a URI (RFC 3986): it is left out",
+}
 
 
 class Mender:
@@ -42,6 +55,9 @@ class Mender:
             self.faults.append(Fault(path, found, expected, warning=True))
 
     def _block(self, node: etree._Element, grammar: tuple[Element, ...], path: str) -> dict[str, Any]:
+        self._beside(node, Kind.BLOCK, path)
+        if any(collapsed(text or "") for text in (node.text, *(child.tail for child in node))):
+            self._tell(path, "text between elements", "elements only: it is left out")
         found = self._by_name(node, grammar, path)
         result: dict[str, Any] = {}
         for element in grammar:
@@ -78,37 +94,60 @@ class Mender:
             found[name].append(child)
         return found
 
+    def _beside(self, node: etree._Element, kind: Kind, path: str) -> None:
+        stray = stray_attribute(node, kind)
+        if stray is not None:
+            self._tell(path, f"the attribute {shorten(stray)}", "no attributes: they are left out")
+
     def _value(self, node: etree._Element, element: Element, path: str) -> object:
-        """The value in CAP 1.2's form; None when it is optional and has none."""
+        """The value in CAP 1.2's form; None when there is none."""
         if element.kind is Kind.BLOCK:
             return self._block(node, element.children, path)
-        text = node.text or ""
+        self._beside(node, element.kind, path)
+        if len(node):
+            self._tell(path, "an element inside", "text only: its text is taken, without the element")
+        raw = "".join(str(text) for text in node.itertext())
+        text = collapsed(raw)
         if element.kind is Kind.TEXT:
-            return text
-        text = " ".join(text.split())
-        if element.kind is Kind.CODE:
-            return self._code(text, element, path)
-        if element.kind is Kind.TIME:
-            return self._time(text, path)
-        if element.kind is Kind.INTEGER:
-            if _INTEGER.fullmatch(text):
-                return int(text)
-            self._tell(path, shorten(text), "a whole number: it is left out")
+            return raw
+        if element.kind is Kind.LANGUAGE:
+            # An empty language is the same as none.
+            return self._language(text, path) if raw else None
+        if element.kind in _LEFT_OUT:
+            return self._number_or_uri(text, element.kind, path)
+        if not text:
+            self._tell(path, "nothing", "a value")
             return None
-        if element.kind is Kind.URI and not is_uri(text):
-            self._tell(path, shorten(text), "a URI (RFC 3986): it is left out")
-            return None
-        # An empty language is the same as none.
-        return None if element.kind is Kind.LANGUAGE and not text else text
+        return self._code(raw, element, path) if element.kind is Kind.CODE else self._time(text, path)
 
-    def _code(self, text: str, element: Element, path: str) -> str:
-        if text in element.codes:
+    def _language(self, text: str, path: str) -> str | None:
+        """One in another form is written as a tag, or is not known."""
+        if is_form(Kind.LANGUAGE, text):
             return text
+        dashed = text.replace("_", "-")
+        taken = dashed if is_form(Kind.LANGUAGE, dashed) else _NO_LANGUAGE
+        self._tell(path, shorten(text), f"{taken}, which is taken for it")
+        return taken
+
+    def _number_or_uri(self, text: str, kind: Kind, path: str) -> str | int | None:
+        value: str | int | None = text
+        if kind is Kind.INTEGER:
+            value = whole_number(text)
+        elif not (is_uri(text) if kind is Kind.URI else is_form(kind, text)):
+            value = None
+        if value is None:
+            self._tell(path, shorten(text), _LEFT_OUT[kind])
+        return value
+
+    def _code(self, raw: str, element: Element, path: str) -> str:
+        if raw in element.codes:
+            return raw
+        text = collapsed(raw)
         folded = {code.casefold(): code for code in element.codes}
         code = folded.get(_OLD_CODES.get(text, text).casefold())
         if code is None:
-            raise refuse(_FORM, path, shorten(text), "one of " + ", ".join(element.codes))
-        self._tell(path, shorten(text), f"{code}, which is taken for it")
+            raise refuse(_FORM, path, shorten(raw), "one of " + ", ".join(element.codes))
+        self._tell(path, shorten(raw), f"{code}, which is taken for it")
         return code
 
     def _time(self, text: str, path: str) -> str:

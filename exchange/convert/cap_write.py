@@ -14,8 +14,10 @@ from schemas.cap_grammar import ALERT, NAMESPACE, Element, Kind
 from schemas.record_errors import RecordError, shorten
 
 _FORM: Final = "cap"
-# Characters of a URI (RFC 3986) without brackets; readers differ in what else they take for one.
-_URI: Final = re.compile(r"[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]*(?:#[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]*)?")
+# Characters of a URI (RFC 3986) without brackets; readers differ in what else they take for one. What stands before a
+# colon in the first segment is a scheme, and a per cent sign begins an escape.
+_CHARACTER: Final = r"(?:[A-Za-z0-9\-._~/?@!$&'()*+,;=:]|%[0-9A-Fa-f]{2})"
+_URI: Final = re.compile(rf"(?:[A-Za-z][A-Za-z0-9+.\-]*:|(?![^/?#]*:)){_CHARACTER}*(?:#{_CHARACTER}*)?")
 
 
 def write_alert(alert: Mapping[str, Any], remark: str | None = None) -> bytes:

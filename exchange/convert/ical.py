@@ -1,13 +1,13 @@
-"""Exercises, visits and invitations as iCalendar (RFC 5545): one event for each thread of records.
+"""Exercises, visits and invitations as iCalendar (RFC 5545): one event for each thread of records; or single days.
 
-A record and its updates are one event: its UID is the id of the first, SEQUENCE counts the revisions, a cancelled
-thread has STATUS CANCELLED. Nobody revises or cancels what others announced (provision 1.7). Times are in UTC; DTSTAMP
-is the newest record's own time, so that no clock is needed.
+A record and its updates are one event: its UID is the id of the first at its originators, since each of them names its
+own records only; SEQUENCE counts the revisions, a cancelled thread has STATUS CANCELLED. Nobody revises or cancels what
+others announced (provision 1.7). Times are in UTC; DTSTAMP is the newest record's own time, so that no clock is needed.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from icalendar import Calendar, Event
@@ -21,6 +21,10 @@ _FORM: Final = "ical"
 _PRODUCT: Final = "-//CBM Exchange//EN"
 _ENDS: Final = frozenset({"cancel", "withdraw"})
 _REVISES: Final = frozenset({"update", "correction", "translation"}) | _ENDS
+
+
+Name = tuple[str, tuple[str, ...]]
+"""A record's id with its originators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,37 +51,65 @@ def records_to_ical(records: Sequence[Json]) -> bytes:
     threads = _threads(record for record in records if record["action"] in _REVISES | {"new"})
     if not threads:
         raise refuse(_FORM, "/action", "no announcement", "a record that announces or changes an event")
+    return _calendar(_event(root, thread) for root, thread in threads.items())
+
+
+def days_to_ical(days: Iterable[tuple[str, date, str]], now: int) -> bytes:
+    """A calendar of whole days that keep nobody busy, each a UID, the day and one line; `now` is their DTSTAMP."""
+    return _calendar(_whole_day(*day, now) for day in days)
+
+
+def _calendar(events: Iterable[Event]) -> bytes:
     calendar = Calendar()
     calendar.add("prodid", _PRODUCT)
     calendar.add("version", "2.0")
-    for root, thread in threads.items():
-        calendar.add_component(_event(root, thread))
+    for event in events:
+        calendar.add_component(event)
     return bytes(calendar.to_ical())
 
 
-def _threads(records: Iterable[Json]) -> dict[str, list[Json]]:
-    """Records by the id of the first of their thread, oldest first, also when that first one is not at hand."""
-    known = {record["record_id"]: record for record in records}
-    threads: dict[str, list[Json]] = {}
-    for record in sorted(known.values(), key=lambda one: _moment(one["issued_at"])):
+def _whole_day(uid: str, day: date, summary: str, now: int) -> Event:
+    event = Event()
+    event.add("uid", uid)
+    event.add("dtstamp", datetime.fromtimestamp(now, UTC))
+    event.add("dtstart", day)
+    event.add("transp", "TRANSPARENT")
+    event.add("summary", summary)
+    return event
+
+
+def _name(record: Json, record_id: str) -> Name:
+    """A record of the originators of `record` with this id."""
+    return record_id, tuple(sorted(record["originators"]))
+
+
+def _threads(records: Iterable[Json]) -> dict[Name, list[Json]]:
+    """Records by the first of their thread, oldest first, also when that first one is not at hand."""
+    each = {_name(record, record["record_id"]): record for record in records}
+    known: dict[str, list[Json]] = {}
+    for record in each.values():
+        known.setdefault(record["record_id"], []).append(record)
+    threads: dict[Name, list[Json]] = {}
+    for record in sorted(each.values(), key=lambda one: _moment(one["issued_at"])):
         root = _root(record, known)
         if root is not None:
             threads.setdefault(root, []).append(record)
     return threads
 
 
-def _root(record: Json, known: Mapping[str, Json]) -> str | None:
-    """The id of the first of a record's thread; None if on the way there somebody acts on another's record."""
+def _root(record: Json, known: Mapping[str, Sequence[Json]]) -> Name | None:
+    """The first of a record's thread; None if on the way there somebody acts on another's record."""
     seen = set()
     while record["action"] != "new" and record["record_id"] not in seen:
         seen.add(record["record_id"])
-        target = next((known[name] for name in record["references"] if name in known), None)
+        targets = [one for name in record["references"] for one in known.get(name, ())]
+        if not targets:
+            return _name(record, record["references"][0])
+        target = next((one for one in targets if _may_act(record, one)), None)
         if target is None:
-            return str(record["references"][0])
-        if not _may_act(record, target):
             return None
         record = target
-    return str(record["record_id"])
+    return _name(record, record["record_id"])
 
 
 def _may_act(record: Json, target: Json) -> bool:
@@ -86,7 +118,7 @@ def _may_act(record: Json, target: Json) -> bool:
     return by <= owners if record["action"] == "withdraw" else by == owners
 
 
-def _event(root: str, thread: list[Json]) -> Event:
+def _event(root: Name, thread: list[Json]) -> Event:
     newest, told = thread[-1], [record for record in thread if record["body"]]
     if not told:
         raise refuse(_FORM, "/references", "a cancellation alone", "the record that it cancels as well")
@@ -95,11 +127,11 @@ def _event(root: str, thread: list[Json]) -> Event:
         raise refuse(_FORM, "/record_type", record["record_type"], "one of " + ", ".join(_OCCASIONS))
     occasion = _OCCASIONS[record["record_type"]](record["body"])
     event = Event()
-    event.add("uid", root)
+    event.add("uid", f"{root[0]}@{'-'.join(root[1]).lower()}")
     event.add("dtstamp", _moment(newest["issued_at"]))
     event.add("dtstart", _moment(occasion.start))
     event.add("dtend", _moment(occasion.end))
-    event.add("sequence", len(thread) - (thread[0]["record_id"] == root))
+    event.add("sequence", len(thread) - (thread[0]["record_id"] == root[0]))
     event.add("status", "CANCELLED" if newest["action"] in _ENDS else "CONFIRMED")
     mark = "" if record["mode"] == "actual" else f"[{record['mode'].upper()}] "
     event.add("summary", mark + _text(record["title"], record), parameters={"LANGUAGE": record["language"]})

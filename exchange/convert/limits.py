@@ -2,11 +2,13 @@
 
 from typing import Final
 
-from schemas.limits import MIB
+from schemas.limits import KIB, MIB
 from schemas.record_limits import MAX_RECORD_BYTES
 
 # A file inside an alert; a larger one belongs beside the alert, where a `uri` names it.
 MAX_DEREF_URI: Final = MIB
+# What a record with an alert has besides its body and its summary: titles of 32 languages are 40 KB at most.
+MAX_AROUND_ALERT: Final = 128 * KIB
 # Bound of `references` in a record.
 MAX_REFERENCES: Final = 64
 
@@ -23,6 +25,11 @@ MAX_CELL_CHARS: Final = 20_001
 MAX_SHEET_BYTES: Final = MIB
 MAX_SHEET_UNPACKED: Final = 8 * MIB
 MAX_SHEET_PARTS: Final = 64
+# Of all parts, and of what openpyxl makes objects: 600 rows of 15 cells have 54,000, the styles of an office program
+# some thousands. At the bound the costliest file takes about a second and 100 MB.
+MAX_SHEET_TAGS: Final = 100_000
+# The longest tag that an office program writes has the namespaces of a sheet, about 1 KB.
+MAX_SHEET_TAG: Final = 8 * KIB
 
 # A bundle is a member of a record.
 MAX_STIX_BYTES: Final = MAX_RECORD_BYTES

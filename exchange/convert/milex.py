@@ -24,18 +24,20 @@ _RECORD_TYPE: Final = "defence-budget"
 _ZIP: Final = b"PK"
 
 
-def milex_to_record(data: bytes, template: Json) -> Imported:
-    """The record of one form; the first bytes say whether it is XLSX (a zip file) or CSV.
+def milex_to_record(data: bytes, template: Json, kind: str | None = None) -> Imported:
+    """The record of one form.
 
     Args:
         data: the file.
         template: what the file cannot say (see `imported.complete`), without `cells` or other members of the form.
+        kind: `csv` or `xlsx`; without it, the first bytes say whether the file is XLSX (a zip file).
 
     Raises:
         ConversionError: the file is no such form; the faults name rows and columns.
         RecordError: the record is not valid outside its body, for example because the template lacks a member.
     """
-    table: Table = read_xlsx(data) if data.startswith(_ZIP) else read_csv(data)
+    is_xlsx = data.startswith(_ZIP) if kind is None else kind == "xlsx"
+    table: Table = read_xlsx(data) if is_xlsx else read_csv(data)
     reader = FormReader(table)
     body = reader.body()
     period = body.get("fiscal_year", {})

@@ -17,7 +17,15 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
 
 from exchange.convert.errors import ConversionError, refuse
-from exchange.convert.limits import MAX_COLUMNS, MAX_ROWS, MAX_SHEET_BYTES, MAX_SHEET_PARTS, MAX_SHEET_UNPACKED
+from exchange.convert.limits import (
+    MAX_COLUMNS,
+    MAX_ROWS,
+    MAX_SHEET_BYTES,
+    MAX_SHEET_PARTS,
+    MAX_SHEET_TAG,
+    MAX_SHEET_TAGS,
+    MAX_SHEET_UNPACKED,
+)
 from exchange.convert.milex_write import Amount, Rows, Written
 from exchange.convert.table import Cell, Table, bounded, exact_decimal, place
 
@@ -25,6 +33,7 @@ _FORM: Final = "milex"
 SHEET: Final = "MilEx"
 _FORBIDDEN: Final = re.compile(r"vbaProject|externalLinks|activeX|embeddings|ctrlProps|connections", re.IGNORECASE)
 _ENCODING: Final = re.compile(rb"""<\?xml[^>]*encoding\s*=\s*["']([^"']+)["']""")
+_LONG_TAG: Final = re.compile(rb"<[^>]{%d}" % MAX_SHEET_TAG)
 _DECIMALS: Final = re.compile(r"0(?:\.(0{1,4}))?")
 # Digits that a double holds exactly; a longer amount is written as text.
 _EXACT_DIGITS: Final = 15
@@ -99,11 +108,19 @@ def _unpacked(data: bytes) -> bytes:
         unpacked = sum(part.file_size for part in parts)
         if unpacked > MAX_SHEET_UNPACKED:
             raise refuse(_FORM, "", f"{unpacked} bytes when unpacked", f"at most {MAX_SHEET_UNPACKED} bytes")
-        out = io.BytesIO()
+        out, tags = io.BytesIO(), 0
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as target:
             for part in parts:
                 content = _content(archive, part)
-                _check_part(part.filename, content)
+                if _FORBIDDEN.search(part.filename):
+                    raise refuse(_FORM, "", "macros, links or embedded objects", "a plain sheet")
+                # Pictures and settings of printers are left behind.
+                if not part.filename.lower().endswith((".xml", ".rels", ".vml")):
+                    continue
+                _check_xml(content)
+                tags += content.count(b"<")
+                if tags > MAX_SHEET_TAGS:
+                    raise refuse(_FORM, "", "more cells and styles than a form has", f"at most {MAX_SHEET_TAGS} tags")
                 target.writestr(zipfile.ZipInfo(part.filename, _SAME_DATE), content)
         return out.getvalue()
 
@@ -119,17 +136,15 @@ def _content(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bytes:
     return content
 
 
-def _check_part(name: str, content: bytes) -> None:
-    if _FORBIDDEN.search(name):
-        raise refuse(_FORM, "", "macros, links or embedded objects", "a plain sheet")
-    if not name.lower().endswith((".xml", ".rels", ".vml")):
-        return
+def _check_xml(content: bytes) -> None:
     declared = _ENCODING.match(content.removeprefix(b"\xef\xbb\xbf"))
     # In another encoding the next test would look for the wrong bytes.
     if b"\x00" in content or (declared is not None and declared[1].lower() != b"utf-8"):
         raise refuse(_FORM, "", "another encoding", "a spreadsheet whose parts are UTF-8")
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
         raise refuse(_FORM, "", "a document type declaration", "no DTD and no entities")
+    if _LONG_TAG.search(content):
+        raise refuse(_FORM, "", "a longer tag", f"tags of at most {MAX_SHEET_TAG} bytes")
 
 
 def _read(data: bytes) -> Table:

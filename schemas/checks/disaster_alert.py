@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from schemas.cap import cap_bytes, read_alert
-from schemas.cap_rules import prose_warnings
+from schemas.cap_rules import prose_warnings, referred
 from schemas.checks.common import Json, place_faults
 from schemas.checks.numbers import cas_faults
 from schemas.record_errors import Fault, RecordError, shorten
@@ -42,7 +42,13 @@ def _agreement(record: Json, alert: Json) -> Iterator[Fault]:
     if alert["status"].lower() != record["mode"]:
         yield Fault("/mode", shorten(record["mode"]), f"{alert['status'].lower()}, the status of the enclosed alert")
     allowed = _MESSAGE_TYPES[record["action"]]
-    if alert["msgType"] not in allowed:
+    if alert["msgType"] in allowed:
+        return
+    if record["action"] == "new" and not referred(alert):
+        # It breaks no rule of the schema, and a record that acts on another has to name it.
+        expected = f"the alert that this {alert['msgType']} is about: it names none, so this record acts on none"
+        yield Fault("/body/alert/references", "nothing", expected, warning=True)
+    else:
         expected = f"{' or '.join(allowed)}, since the record's action is {record['action']}"
         yield Fault("/body/alert/msgType", alert["msgType"], expected)
 

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -43,7 +44,9 @@ BY_KIND: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.TEXT: XML_TEXT,
     Kind.TIME: TIMES,
     Kind.LANGUAGE: st.from_regex(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8}){0,2}", fullmatch=True),
-    Kind.URI: st.from_regex(r"[a-z]{1,5}:[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]{0,20}(#[a-z]{0,3})?", fullmatch=True),
+    Kind.URI: st.from_regex(
+        r"[a-z]{1,5}:([A-Za-z0-9\-._~:/?@!$&'()*+,;=]|%[0-9A-F]{2}){0,20}(#[a-z]{0,3})?", fullmatch=True
+    ),
     Kind.INTEGER: st.integers(-(10**13), 10**15 - 1),
     Kind.DECIMAL: st.from_regex(r"[+-]?([0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9})", fullmatch=True),
 }
@@ -88,9 +91,6 @@ def test_every_valid_alert_is_imported_and_kept_byte_for_byte(
     value: dict[str, Any], references: list[str] | None
 ) -> None:
     xml = write_alert(value)
-    if value["msgType"] in {"Cancel", "Ack", "Error"} and references is None:
-        names = {"references": "alerts@hydromet.example,XAA-0,2026-04-11T06:30:00+05:00"}
-        xml = write_alert(value | names)
     given_by_hand = template() if references is None else template(references=references)
     record = cap_to_record(xml, given_by_hand).record
     assert record_to_cap(json.loads(json.dumps(record))) == xml
@@ -135,7 +135,11 @@ POSITIONS = st.tuples(*(st.integers(-(d * 10**9), d * 10**9).map(lambda n: n / 1
 RINGS = st.lists(POSITIONS, min_size=3, max_size=6).map(lambda points: right_handed([*points, points[0]]))
 
 
-@given(st.lists(RINGS, min_size=1, max_size=3))
+def takes_the_short_way(ring: list[list[float]]) -> bool:
+    return all(abs(one[0] - other[0]) <= 180 for one, other in pairwise(ring))
+
+
+@given(st.lists(RINGS.filter(takes_the_short_way), min_size=1, max_size=3))
 def test_a_shape_comes_back_from_cap_as_it_was(rings: list[list[list[float]]]) -> None:
     one = len(rings) == 1
     geometry = {

@@ -115,6 +115,21 @@ DEFECTS: Defects = {
         ("designated by a consultation", put("/body/decision_kind", "coordinator-consultation"), "/body/designated"),
         ("unknown outcome", put("/body/outcome", "welcomed"), "/body/outcome"),
     ],
+    ("implementation-review", "own-and-received"): [
+        ("on behalf of another", put("/body/reporter", "XAB"), "/body/reporter"),
+        ("of two states", put("/originators", ["XAA", "XAB"]), "/body/reporter"),
+        ("unknown edition", put("/body/catalogue", "cica-catalogue-2030"), "/body/catalogue"),
+        ("period backwards", put("/body/end", "2024-12-31"), "/body/end"),
+        ("measure that only introduces others", put("/body/counts/2/measure", "2.1.1"), "/body/counts/2/measure"),
+        ("measure that is none", put("/body/counts/2/measure", "2.1.19"), "/body/counts/2/measure"),
+        ("more nil than all", put("/body/counts/1/nil", 2), "/body/counts/1/nil"),
+        ("pair twice", put("/body/counts/1/state", "XAA"), "/body/counts/1"),
+        ("measures out of order", put("/body/counts/3/measure", "2.1.1.a"), "/body/counts/3"),
+        ("negative count", put("/body/counts/0/records", -1), "/body/counts/0/records"),
+        ("no replies", drop("/body/counts/0/replies"), "/body/counts/0/replies"),
+        ("title of a record", put("/body/counts/0/title", "Budget"), "/body/counts/0"),
+        ("under another measure", put("/measure", "2.1.1.b"), "/measure"),
+    ],
     ("modality-decision", "expert-tasking"): [
         ("tasking under modality A", put("/measure", "3.A"), "/body/decision_kind"),
         ("tasking by the Committee", put("/body/by", "soc"), "/body/by"),
@@ -146,6 +161,9 @@ WARNINGS: Defects = {
     ("expert-nomination", "academician"): [
         ("another state's national", put("/body/expert/country", "XAC"), "/body/expert/country"),
         ("not red", put("/handling/tlp", "GREEN"), "/handling/tlp"),
+    ],
+    ("implementation-review", "own-and-received"): [
+        ("before the period is over", put("/issued_at", "2025-12-31T12:00:00Z"), "/body/end"),
     ],
     ("modality-decision", "swg-consideration"): [
         ("agreed without consensus", put("/body/consensus", False), "/body/consensus"),

@@ -10,7 +10,7 @@ import pytest
 from schemas.cap import cap_bytes, disaster_alert_body, read_alert
 from schemas.cap_rules import prose_warnings
 from schemas.record_errors import RecordError
-from schemas.record_limits import MAX_CAP_BYTES
+from schemas.record_limits import MAX_CAP_BYTES, MAX_FAULTS
 
 EXAMPLES = ("flood-warning", "chemical-spill-update")
 INVALID = {"alertswiss-POA-1216107687-4.xml": "/sender", "google-invalid.cap": "/scope"}
@@ -23,6 +23,7 @@ ALERT = """<?xml version="1.0" encoding="UTF-8"?>
 </alert>"""
 
 
+PAIR = "<eventCode><valueName/><value/></eventCode>"
 RESOURCE = "</certainty><resource><resourceDesc/><mimeType/><size>1.5</size></resource>"
 
 
@@ -96,7 +97,7 @@ def test_the_body_carries_the_file_byte_for_byte(name: str) -> None:
         ("<areaDesc>North</areaDesc>", "", "/info/0/area/0/areaDesc", "polygon"),
         ("</polygon>", "</polygon><altitude>1e3</altitude>", "/info/0/area/0/altitude", "'1e3'"),
         ("<info>", "<info><language>en_US</language>", "/info/0/language", "'en_US'"),
-        ("</info>", "<eventCode/></info>", "/info/0", "eventCode as child 7"),
+        ("</info>", f"{PAIR}</info>", "/info/0", "eventCode as child 7"),
         ("</certainty>", "</certainty><parameter><valueName/></parameter>", "/info/0/parameter/0/value", "the end"),
         ("</certainty>", RESOURCE, "/info/0/resource/0/size", "'1.5'"),
         ("</alert>", '<x xmlns="urn:other"/></alert>', "", "x as child 8"),
@@ -119,6 +120,8 @@ def test_what_the_schema_forbids_is_refused_by_name(old: str, new: str, path: st
         "2026-03-31T12:00:00+14:30",
         "0000-03-31T12:00:00+05:00",
         "31.03.2026",
+        "\u00a02026-03-31T12:00:00+05:00",
+        "٢٠٢٦-03-31T12:00:00+05:00",
         "",
     ],
 )
@@ -127,10 +130,55 @@ def test_a_time_that_the_schema_forbids_is_refused(time: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "time", ["2026-03-31T12:00:00-00:00", "2024-02-29T24:00:00+14:00", " 2026-03-31T12:00:00+05:00\n"]
+    "time",
+    [
+        "2026-03-31T12:00:00-00:00",
+        "2024-02-29T24:00:00+14:00",
+        "9999-12-31T24:00:00+00:00",
+        "0001-01-01T00:00:00-14:00",
+        " 2026-03-31T12:00:00+05:00\n",
+    ],
 )
 def test_a_time_that_the_schema_allows_is_read(time: str) -> None:
     assert read_alert(changed("2026-03-31T12:00:00+05:00", time))["sent"] == time.strip()
+
+
+def test_every_element_tells_its_first_fault() -> None:
+    xml = changed("<status>Test</status><msgType>", "<msgType>").replace(b">Fire<", b">Blaze<").replace(b"2026", b"26")
+    with pytest.raises(RecordError) as caught:
+        read_alert(xml)
+    assert [fault.path for fault in caught.value.faults] == ["/sent", "/status", "/info/0/category/0"]
+
+
+def test_faults_are_told_up_to_a_bound() -> None:
+    xml = changed("<category>Fire</category>", "<category>Blaze</category>" * 1000)
+    with pytest.raises(RecordError) as caught:
+        read_alert(xml)
+    assert len(caught.value.faults) == MAX_FAULTS
+
+
+@pytest.mark.parametrize(
+    ("digits", "value"),
+    [("5", 5), ("+5", 5), ("-5", -5), (" 5\n", 5), ("0" * 5000 + "7", 7), ("9" * 15, 10**15 - 1), ("9" * 16, None)],
+)
+def test_a_size_is_projected_when_json_keeps_it(digits: str, value: int | None) -> None:
+    resource = f"<resource><resourceDesc/><mimeType/><size>{digits}</size></resource>"
+    resources = read_alert(changed("<area>", f"{resource}<area>"))["info"][0]["resource"]
+    assert resources[0].get("size") == value
+
+
+SCHEMA = 'xmlns:i="http://www.w3.org/2001/XMLSchema-instance" xmlns:s="http://www.w3.org/2001/XMLSchema"'
+
+
+@pytest.mark.parametrize("name", ["s:string", "s:token", " s:string\n"])
+def test_an_element_may_name_the_type_that_it_has_anyway(name: str) -> None:
+    xml = changed("<event>", f'<event {SCHEMA} i:type="{name}">')
+    assert read_alert(xml)["info"][0]["event"] == "Steppe fire"
+
+
+@pytest.mark.parametrize("name", ["s:integer", "string", "x:string", "s:NCName"])
+def test_an_element_may_not_name_another_type(name: str) -> None:
+    assert refusal(changed("<event>", f'<event {SCHEMA} i:type="{name}">'))[0] == "/info/0/event"
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.0", "1.3"])

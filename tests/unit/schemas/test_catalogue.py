@@ -165,7 +165,7 @@ def test_a_schema_lists_exactly_the_measures_that_the_catalogue_gives_its_type(r
 
 def test_every_record_type_serves_something() -> None:
     served = {name for row in catalogue.measures() for name in row.record_types}
-    served |= {name for number in ("3.A", "3.B") for name in catalogue.record_types_of(number)}
+    served |= {name for number in ("1.8", "3.A", "3.B") for name in catalogue.record_types_of(number)}
     assert served == set(TYPES)
 
 
@@ -182,6 +182,11 @@ def test_lookups() -> None:
     assert catalogue.edition(EDITION.catalogue_id) is catalogue.editions()[-1]
     with pytest.raises(KeyError):
         catalogue.edition("cica-catalogue-adopted")
+
+
+def test_the_numbers_that_records_may_name() -> None:
+    measures = [row.number for row in catalogue.measures() if not row.chapeau]
+    assert catalogue.numbers() == tuple(sorted([*measures, "1.5", "1.8", "3.A", "3.B"]))
 
 
 def test_registry_knows_every_type_for_a_measure_outside_the_catalogue() -> None:

@@ -29,7 +29,7 @@ EXAMPLES = [(record_type, name) for record_type in TYPES for name, _ in examples
 
 
 def test_every_type_is_listed_once_with_its_version() -> None:
-    assert len(list_schemas()) == len(TYPES) == 26
+    assert len(list_schemas()) == len(TYPES) == 27
     assert {version for _, version in list_schemas()} == {"1.0.0"}
 
 

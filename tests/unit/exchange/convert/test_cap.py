@@ -4,11 +4,12 @@
 
 import json
 import re
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
-from exchange.convert.cap import NAMESPACE_1_1, cap_to_record, record_to_cap, with_alert
+from exchange.convert.cap import NAMESPACE_1_1, cap_to_record, kept_original, record_to_cap, with_alert
 from exchange.convert.cap_links import AlertName, record_id
 from exchange.convert.cap_write import write_alert
 from exchange.convert.errors import ConversionError
@@ -85,6 +86,36 @@ def test_a_fault_of_form_is_refused_unless_the_sender_is_on_the_list() -> None:
     assert validate_record(found.record).record_type == "disaster-alert"
 
 
+def test_a_record_of_a_rebuilt_alert_names_the_issuers_file_and_another_names_none() -> None:
+    data = swapped(xml())
+    record = cap_to_record(data, template(), accepted_senders=frozenset({SENDER})).record
+    assert kept_original(record) == sha256(data).hexdigest()
+    assert kept_original(record | {"attachments": []}) is None
+    again = cap_to_record(record_to_cap(record), template()).record
+    assert kept_original(again) is None
+    assert kept_original(cap_to_record(xml(), template()).record) is None
+
+
+def test_texts_that_the_alert_has_anyway_never_make_the_record_too_large() -> None:
+    infos = [
+        alert()["info"][0] | {"language": f"q{chr(97 + n)}", "description": '"\\' * 14_000, "headline": "\u00bb" * 300}
+        for n in range(26)
+    ]
+    data = xml(info=infos)
+    assert 700_000 < len(data) < 1_000_000
+    record, doubled = cap_to_record(data, template()).record, xml(info=infos + infos[:9])
+    assert len(record["summary"]) == 27
+    found = cap_to_record(doubled, template())
+    assert record_to_cap(found.record) == doubled
+    assert "summary" not in found.record
+    assert "/summary" in {fault.path for fault in found.warnings}
+
+
+def test_a_headline_of_spaces_leaves_the_event_as_the_title() -> None:
+    record = cap_to_record(xml(info=[alert()["info"][0] | {"headline": " "}]), template()).record
+    assert record["title"] == {"en": "Flood"}
+
+
 def test_a_valid_alert_of_a_sender_on_the_list_is_not_touched() -> None:
     data = xml()
     found = cap_to_record(data, template(), accepted_senders=frozenset({SENDER}))
@@ -96,7 +127,6 @@ def test_a_valid_alert_of_a_sender_on_the_list_is_not_touched() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "path"),
     [
-        (b"<scope>Public</scope>", b"", "/scope"),
         (b"<status>Actual</status>", b"", "/status"),
         (b"<status>Actual</status>", b"<status>Real</status>", "/status"),
         (b"<event>Flood</event>", b"", "/info/0/event"),
@@ -117,6 +147,14 @@ def test_nothing_that_matters_is_invented_for_a_sender_on_the_list(old: bytes, n
         (b">Likely<", b">Very Likely<"),
         (b"<urgency>Expected</urgency>", b""),
         (b"<event>", b"<x:y xmlns:x='urn:x'>1</x:y><event>"),
+        (b"<event>", b"<event xml:lang='en'>"),
+        (b"<event>Flood", b"<event>Fl<b>oo</b>d"),
+        (b"<event>", b"stray<event>"),
+        (b">en</language>", b">en_US</language>"),
+        (b">en</language>", ">Қазақша</language>".encode()),
+        (b">Met</category>", b"> Met\n</category>"),
+        (b"</description>", b"</description><area><areaDesc>x</areaDesc><altitude>1e3</altitude></area>"),
+        (b"<description>", b"<onset/><description>"),
         (b"<event>", b"<event>First</event><event>"),
     ],
 )
@@ -164,11 +202,32 @@ def test_a_known_record_is_linked_by_its_own_id() -> None:
     assert record["references"] == list(known.values())
 
 
+def test_an_alert_without_a_scope_of_an_accepted_sender_becomes_the_narrowest() -> None:
+    data = xml().replace(b"<scope>Public</scope>", b"")
+    assert refusal(data).faults[0].path == "/scope"
+    found = cap_to_record(data, template(), accepted_senders=frozenset({SENDER}))
+    assert found.record["body"]["alert"]["scope"] == "Private"
+    assert "/scope" in {fault.path for fault in found.warnings}
+
+
+@pytest.mark.parametrize("references", [None, "junk here", f"{SENDER},XAA-1,2026-04-12T06:30:00+05:00"])
 @pytest.mark.parametrize("kind", ["Cancel", "Ack", "Error"])
-def test_an_alert_about_another_that_does_not_say_which_needs_the_template_to_say(kind: str) -> None:
-    assert refusal(xml(msgType=kind)).faults[0].path == "/references"
-    found = cap_to_record(xml(msgType=kind), template(references=["urn:xaa:1"]))
-    assert found.record["references"] == ["urn:xaa:1"]
+def test_an_alert_about_another_that_does_not_say_which_acts_on_no_record(kind: str, references: str | None) -> None:
+    named: dict[str, Any] = {} if references is None else {"references": references}
+    data = xml(msgType=kind, **named)
+    found = cap_to_record(data, template())
+    assert record_to_cap(found.record) == data
+    assert (found.record["action"], "references" in found.record) == ("new", False)
+    assert "/body/alert/references" in {fault.path for fault in found.warnings}
+    by_hand = cap_to_record(data, template(references=["urn:xaa:1"])).record
+    assert (by_hand["action"], by_hand["references"]) == (kind.lower(), ["urn:xaa:1"])
+
+
+def test_a_cancellation_that_names_its_alert_is_no_new_record() -> None:
+    record = cap_to_record(xml(msgType="Cancel", references=triple(OTHERS_NAME)), template()).record
+    del record["references"]
+    with pytest.raises(RecordError, match="/body/alert/msgType"):
+        validate_record(record | {"action": "new"})
 
 
 def test_more_references_than_a_record_can_name_are_a_warning() -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from icalendar import Calendar
 
 from exchange.convert.errors import ConversionError
 from exchange.convert.geojson import records_to_geojson
-from exchange.convert.ical import records_to_ical
+from exchange.convert.ical import days_to_ical, records_to_ical
 from exchange.convert.limits import MAX_CALENDAR_RECORDS, MAX_CONTENT_LINE
 from exchange.convert.vcard import record_to_vcard
 from schemas.validate import validate_record
@@ -117,6 +117,18 @@ def test_records_without_places_give_an_empty_collection() -> None:
     assert features(CANCELLATION, example("defence-budget", "simplified-actual-outlay")) == []
 
 
+def test_whole_days_keep_nobody_busy() -> None:
+    data = days_to_ical([("a@kaz", date(2027, 1, 31), "Return, with a comma"), ("b@kaz", date(2027, 2, 1), "B")], 0)
+    first, second = Calendar.from_ical(data).walk("VEVENT")
+    assert [(str(one["UID"]), str(one["SUMMARY"])) for one in (first, second)] == [
+        ("a@kaz", "Return, with a comma"),
+        ("b@kaz", "B"),
+    ]
+    assert b"DTSTART;VALUE=DATE:20270131\r\n" in data
+    assert data.count(b"DTSTAMP:19700101T000000Z\r\n") == data.count(b"TRANSP:TRANSPARENT\r\n") == 2
+    assert not list(Calendar.from_ical(days_to_ical([], 0)).walk("VEVENT"))
+
+
 def events(*records: Record) -> list[Any]:
     data = records_to_ical(records)
     assert all(len(line) <= MAX_CONTENT_LINE for line in data.split(b"\r\n"))
@@ -127,7 +139,7 @@ def events(*records: Record) -> list[Any]:
 
 def test_an_exercise_is_an_event_named_by_its_record() -> None:
     (event,) = events(EXERCISE)
-    assert event["UID"] == EXERCISE["record_id"]
+    assert event["UID"] == f"{EXERCISE['record_id']}@xaa"
     assert event.decoded("DTSTART") == datetime(2026, 8, 2, 19, tzinfo=UTC)
     assert event.decoded("DTEND") == datetime(2026, 8, 14, 13, tzinfo=UTC)
     assert event.decoded("DTSTAMP") == datetime(2026, 6, 15, 4, tzinfo=UTC)
@@ -139,7 +151,7 @@ def test_an_exercise_is_an_event_named_by_its_record() -> None:
 
 def test_a_cancellation_cancels_the_event_that_it_names() -> None:
     (event,) = events(CANCELLATION, EXERCISE)
-    assert event["UID"] == EXERCISE["record_id"]
+    assert event["UID"] == f"{EXERCISE['record_id']}@xaa"
     assert (event["STATUS"], event["SEQUENCE"]) == ("CANCELLED", 1)
     assert event.decoded("DTSTART") == datetime(2026, 8, 2, 19, tzinfo=UTC)
 
@@ -161,6 +173,18 @@ def test_another_state_cannot_move_an_event_nor_with_a_second_update_of_its_own(
     assert events(third, second, first) == events(first)
 
 
+def test_another_state_cannot_take_an_events_place_by_its_id() -> None:
+    attack = EXERCISE | {"originators": ["XAB"], "title": {"en": "Another"}, "issued_at": "2026-06-20T00:00:00Z"}
+    for records in ([EXERCISE, attack], [attack, EXERCISE]):
+        found = {str(event["UID"]): str(event["SUMMARY"]) for event in events(*records)}
+        assert found == {
+            f"{EXERCISE['record_id']}@xaa": EXERCISE["title"]["en"],
+            f"{EXERCISE['record_id']}@xab": "Another",
+        }
+    states = {str(event["UID"])[-3:]: str(event["STATUS"]) for event in events(CANCELLATION, attack, EXERCISE)}
+    assert states == {"xaa": "CANCELLED", "xab": "CONFIRMED"}
+
+
 def test_a_joint_event_is_cancelled_by_all_its_originators_and_withdrawn_by_one() -> None:
     joint = EXERCISE | {"originators": ["XAA", "XAB"]}
     assert events(joint, CANCELLATION)[0]["STATUS"] == "CONFIRMED"
@@ -178,10 +202,10 @@ def test_an_update_keeps_the_uid_and_counts() -> None:
     )
     third["body"]["dtstart"] = "2026-09-01T12:00:00+05:00"
     (event,) = events(third, first, second)
-    assert (event["UID"], event["SEQUENCE"]) == (first["record_id"], 2)
+    assert (event["UID"], event["SEQUENCE"]) == ("urn:xaa:visit:1@xaa", 2)
     assert event.decoded("DTSTART") == datetime(2026, 9, 1, 7, tzinfo=UTC)
     (alone,) = events(second)
-    assert (alone["UID"], alone["SEQUENCE"]) == (first["record_id"], 1)
+    assert (alone["UID"], alone["SEQUENCE"]) == ("urn:xaa:visit:1@xaa", 1)
     assert event["GEO"].to_ical() == "43.2;76.9"
 
 

@@ -8,7 +8,14 @@ import zlib
 import pytest
 
 from exchange.convert.errors import ConversionError
-from exchange.convert.limits import MAX_CELL_CHARS, MAX_COLUMNS, MAX_ROWS, MAX_SHEET_UNPACKED, MAX_TABLE_BYTES
+from exchange.convert.limits import (
+    MAX_CELL_CHARS,
+    MAX_COLUMNS,
+    MAX_ROWS,
+    MAX_SHEET_TAG,
+    MAX_SHEET_UNPACKED,
+    MAX_TABLE_BYTES,
+)
 from exchange.convert.milex import milex_to_record, record_to_milex
 from exchange.convert.table import place
 from schemas.limits import MIB
@@ -182,6 +189,46 @@ def test_a_million_row_sheet_is_refused_by_what_its_directory_says() -> None:
     data = replaced(GOOD_XLSX, {SHEET_PART: sheet_xml(rows)})
     assert len(data) < MIB
     assert "when unpacked" in bounded_refusal(data, MIB).faults[0].found
+
+
+MAIN = b'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+CELL = "<row><c r='{}'><v>1</v></c></row>"
+COSTLY = {
+    "cells in one row": {SHEET_PART: sheet_xml("<row>" + "<c><v>1</v></c>" * 450_000 + "</row>")},
+    "cells far out": {SHEET_PART: sheet_xml("<row><c r='XFD1'/></row>" * 300_000)},
+    "depth": {SHEET_PART: b"<a>" * 2_000_000},
+    "styles": {"xl/styles.xml": b"<styleSheet %b><cellXfs>%b</cellXfs></styleSheet>" % (MAIN, b"<xf/>" * 1_500_000)},
+    "a long reference": {SHEET_PART: sheet_xml(CELL.format("A" * 7_000_000))},
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_what_would_cost_a_spreadsheet_library_seconds_is_refused_before_it_starts(name: str) -> None:
+    data = replaced(GOOD_XLSX, COSTLY[name])
+    assert len(data) < MIB // 16
+    assert "tag" in bounded_refusal(data, 2 * MAX_SHEET_UNPACKED + 2 * MIB).faults[0].expected
+
+
+@pytest.mark.parametrize(("excess", "found"), [(0, "1"), (1, "a longer tag")], ids=["the longest tag", "one byte more"])
+def test_a_tag_is_bounded(excess: int, found: str) -> None:
+    tag = f"<c r='A1' x='{'x' * (MAX_SHEET_TAG - len(chr(60) + 'c r=' + chr(39) * 4 + 'A1 x=') + excess)}'>"
+    assert len(tag) == MAX_SHEET_TAG + 1 + excess
+    error = refusal(replaced(GOOD_XLSX, {SHEET_PART: sheet_xml(f"<row>{tag}<v>1</v></c></row>")}))
+    assert found in {fault.found.strip("'") for fault in error.faults}
+
+
+def test_a_sheet_in_a_part_that_is_no_xml_by_its_name_is_not_read() -> None:
+    laughs = b"<!DOCTYPE a [<!ENTITY a 'x'>]>" + sheet_xml("<row><c t='str'><v>&a;</v></c></row>").partition(b"?>")[2]
+    with zipfile.ZipFile(io.BytesIO(GOOD_XLSX)) as source:
+        rels = source.read("xl/_rels/workbook.xml.rels").replace(b"sheet1.xml", b"sheet1.bin")
+    moved = replaced(GOOD_XLSX, {"xl/_rels/workbook.xml.rels": rels, "xl/worksheets/sheet1.bin": laughs})
+    assert refusal(moved).faults[0].found == "0 sheets"
+
+
+def test_a_picture_beside_the_sheet_is_left_behind() -> None:
+    picture = b"\x89PNG" + b"<" * 200_000
+    data = replaced(GOOD_XLSX, {"xl/media/image1.png": picture})
+    assert milex_to_record(data, TEMPLATE | {"measure": "2.1.1.b"}).record["body"]["cells"]
 
 
 def test_a_zip_bomb_is_refused_without_unpacking_it() -> None:

@@ -27,18 +27,21 @@ def list_measures(as_json: JsonFlag = False) -> None:
 
 @catalogue_app.command("show")
 def show(
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="A measure such as 2.1.1.b, or modality 3.A or 3.B.")],
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Such as 2.1.1.b, modality 3.A or 3.B, review 1.8.")],
     as_json: JsonFlag = False,
 ) -> None:
     """Show one measure: its exact words with brackets and delegations' marks, its place, its record types."""
     edition = catalogue.edition()
     told: dict[str, Any] = {"number": number, "edition": {"id": edition.catalogue_id, "status": edition.status}}
     measure = catalogue.measure(number)
+    provision = next((one for one in edition.general_provisions if one.number == number and one.record_types), None)
     modality = next((one for one in edition.modalities if one.measure == number), None)
     if measure is not None:
         told |= _measure(measure)
     elif modality is not None:
         told |= _modality(modality)
+    elif provision is not None:
+        told["text"] = provision.text
     else:
         raise WrongUse(f"the Catalogue has no measure {number}: see cbm catalogue list")
     told["record_types"] = list(catalogue.record_types_of(number))

@@ -1,32 +1,31 @@
 """`cbm convert`: files of other standards to records and back. Offline; an import takes the whole file or nothing."""
 
-import base64
-import json
 import secrets
 import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from exchange.cli.ceremony_files import read_bytes, refuse_existing
+from exchange.cli.ceremony_files import read_bytes
+from exchange.cli.content import OutFile, write_content
 from exchange.cli.options import InFile, JsonFlag
 from exchange.cli.output import Refusal, WrongUse, note, print_json, utc
 from exchange.convert.errors import ConversionError
-from exchange.convert.imported import Imported
 from schemas.record_errors import Fault, RecordError
 from schemas.record_limits import MAX_RECORD_BYTES
 from schemas.validate import load_json, validate_record
 
+if TYPE_CHECKING:
+    from exchange.convert.formats import Importer
+
 convert_app = typer.Typer(help="Standards in and out: CAP, UN MilEx, STIX, GeoJSON (offline).", add_completion=False)
 
 Json = dict[str, Any]
-OutFile = Annotated[
-    Path | None, typer.Option("--out", metavar="FILE", help="File to write; it must not exist. Standard output else.")
-]
+# Faults on the one line of a refusal: what one slip causes at several places is still seen as one.
+_SHOWN: Final = 3
 InFiles = Annotated[list[Path], typer.Argument(metavar="FILE...", exists=True, dir_okay=False)]
 Template = Annotated[
     Path,
@@ -53,16 +52,9 @@ def cap_to_record(
     as_json: JsonFlag = False,
 ) -> None:
     """Make a disaster-alert record of a CAP 1.2 alert, which the record keeps byte for byte."""
-    from exchange.convert import cap
-    from schemas.record_limits import MAX_CAP_BYTES
+    from exchange.convert.formats import IMPORTERS
 
-    def work() -> Imported:
-        given = _template(template, {})
-        senders = frozenset(accept_sender or ())
-        data = read_bytes(file, MAX_CAP_BYTES)
-        return cap.cap_to_record(data, given, accepted_senders=senders, convert_1_1=cap_1_1, filename=file.name)
-
-    _import(file, work, out, as_json)
+    _import(file, IMPORTERS["cap"], template, out, as_json, frozenset(accept_sender or ()), cap_1_1=cap_1_1)
 
 
 @convert_app.command("record-to-cap")
@@ -80,21 +72,17 @@ def record_to_cap(
     from schemas.record_limits import MAX_CAP_BYTES
 
     kept = None if original is None else read_bytes(original, MAX_CAP_BYTES)
-    _export(file, lambda: cap.record_to_cap(_record(file, draft=True), kept), out, as_json)
+    with _told(file, as_json):
+        content = cap.record_to_cap(_record(file, draft=True), kept)
+    _write(content, (), out, as_json)
 
 
 @convert_app.command("milex-import")
 def milex_import(file: InFile, template: Template, out: OutFile = None, as_json: JsonFlag = False) -> None:
     """Make a defence-budget record of a UN military-expenditure form in CSV or XLSX."""
-    from exchange.convert import milex
-    from exchange.convert.limits import MAX_TABLE_BYTES
+    from exchange.convert.formats import MILEX
 
-    _import(
-        file,
-        lambda: milex.milex_to_record(read_bytes(file, MAX_TABLE_BYTES), _template(template, _fresh())),
-        out,
-        as_json,
-    )
+    _import(file, MILEX, template, out, as_json)
 
 
 @convert_app.command("milex-export")
@@ -105,96 +93,78 @@ def milex_export(
     as_json: JsonFlag = False,
 ) -> None:
     """Write the form of a defence-budget record as CSV or XLSX."""
-    from exchange.convert import milex
-
     if form not in {"csv", "xlsx"}:
         raise WrongUse(f"--as takes csv or xlsx, not {form}")
-    _export(file, lambda: milex.record_to_milex(_record(file), form), out, as_json)
+    _export([file], form, out, as_json)
 
 
 @convert_app.command("stix-import")
 def stix_import(file: InFile, template: Template, out: OutFile = None, as_json: JsonFlag = False) -> None:
     """Make an ict-incident record of a STIX 2.1 bundle, marked as the strictest part of the bundle."""
-    from exchange.convert import stix
-    from exchange.convert.limits import MAX_STIX_BYTES
+    from exchange.convert.formats import IMPORTERS
 
-    _import(
-        file, lambda: stix.stix_to_record(read_bytes(file, MAX_STIX_BYTES), _template(template, _fresh())), out, as_json
-    )
+    _import(file, IMPORTERS["stix"], template, out, as_json)
 
 
 @convert_app.command("stix-export")
 def stix_export(file: InFile, out: OutFile = None, as_json: JsonFlag = False) -> None:
     """Give back the STIX 2.1 bundle of an ict-incident record."""
-    from exchange.convert import stix
-
-    _export(file, lambda: stix.record_to_stix(_record(file)), out, as_json)
+    _export([file], "stix", out, as_json)
 
 
 @convert_app.command("geojson")
 def geojson(files: InFiles, out: OutFile = None, as_json: JsonFlag = False) -> None:
     """Write the places and areas of records as one GeoJSON FeatureCollection."""
-    from exchange.convert.geojson import records_to_geojson
-
-    def work() -> bytes:
-        collection = records_to_geojson([_record(file) for file in files])
-        return json.dumps(collection, ensure_ascii=False, indent=2).encode("utf-8")
-
-    _export(files[0], work, out, as_json)
+    _export(files, "geojson", out, as_json)
 
 
 @convert_app.command("ical")
 def ical(files: InFiles, out: OutFile = None, as_json: JsonFlag = False) -> None:
     """Write exercises, visits and invitations, with their updates and cancellations, as one iCalendar file."""
-    from exchange.convert.ical import records_to_ical
-
-    _export(files[0], lambda: records_to_ical([_record(file) for file in files]), out, as_json)
+    _export(files, "ical", out, as_json)
 
 
 @convert_app.command("vcard")
 def vcard(file: InFile, out: OutFile = None, as_json: JsonFlag = False) -> None:
     """Write a contact point as vCard 4.0."""
-    from exchange.convert.vcard import record_to_vcard
-
-    _export(file, lambda: record_to_vcard(_record(file)), out, as_json)
+    _export([file], "vcard", out, as_json)
 
 
-def _import(file: Path, work: Callable[[], Imported], out: Path | None, as_json: bool) -> None:
+def _import(
+    file: Path,
+    importer: "Importer",
+    template: Path,
+    out: Path | None,
+    as_json: bool,
+    senders: frozenset[str] = frozenset(),
+    *,
+    cap_1_1: bool = False,
+) -> None:
+    from exchange.convert.formats import Source, record_text
+
     with _told(file, as_json):
-        found = work()
-    content = json.dumps(found.record, ensure_ascii=False, indent=2).encode("utf-8") + b"\n"
+        given = _template(template, {} if importer.names_record else _fresh())
+        data = read_bytes(file, importer.largest)
+        found = importer.convert(Source(data, given, file.name, senders, cap_1_1))
     if found.original is not None:
         note(f"note: send {file} with the record as its attachment; the record names it by its digest")
-    _write(content, found.warnings, out, as_json)
+    _write(record_text(found.record), found.warnings, out, as_json)
 
 
-def _export(file: Path, work: Callable[[], bytes], out: Path | None, as_json: bool) -> None:
-    with _told(file, as_json):
-        content = work()
+def _export(files: list[Path], form: str, out: Path | None, as_json: bool) -> None:
+    from exchange.convert.formats import EXPORTERS
+
+    with _told(files[0], as_json):
+        content = EXPORTERS[form].convert([_record(file) for file in files])
     _write(content, (), out, as_json)
 
 
 def _write(content: bytes, warnings: Iterable[Fault], out: Path | None, as_json: bool) -> None:
-    if out is not None:
-        refuse_existing(out)
-        with out.open("xb") as target:
-            target.write(content)
     faults = [_plain(fault) for fault in warnings]
-    if as_json:
-        told: Json = {"out": None if out is None else str(out), "size": len(content), "warnings": faults}
-        print_json(told if out is not None else told | _inline(content))
-        return
-    for fault in faults:
-        note(f"warning: {fault['path'] or 'the whole'}: found {fault['found']}, expected {fault['expected']}")
-    if out is None:
-        typer.echo(content, nl=False)
-
-
-def _inline(content: bytes) -> Json:
-    try:
-        return {"encoding": "utf-8", "content": content.decode("utf-8")}
-    except UnicodeDecodeError:
-        return {"encoding": "base64", "content": base64.b64encode(content).decode("ascii")}
+    write_content(content, out, {"warnings": faults}, as_json)
+    if not as_json:
+        for fault in faults:
+            note(f"warning: {fault['path'] or 'the whole'}: found {fault['found']}, expected {fault['expected']}")
 
 
 @contextmanager
@@ -205,10 +175,15 @@ def _told(file: Path, as_json: bool) -> Iterator[None]:
     except (ConversionError, RecordError) as error:
         if as_json:
             print_json({"faults": [_plain(fault) for fault in error.faults]})
-        first, more = error.faults[0], len(error.faults) - 1
-        rest = f" (and {more} more: see --json)" if more else ""
-        place = f"{first.path}: " if first.path else ""
-        raise Refusal(f"{file}: {place}found {first.found}, expected {first.expected}{rest}") from None
+        shown = "; ".join(_line(fault) for fault in error.faults[:_SHOWN])
+        more = len(error.faults) - _SHOWN
+        rest = f" (and {more} more: see --json)" if more > 0 else ""
+        raise Refusal(f"{file}: {shown}{rest}") from None
+
+
+def _line(fault: Fault) -> str:
+    place = f"{fault.path}: " if fault.path else ""
+    return f"{place}found {fault.found}, expected {fault.expected}"
 
 
 def _plain(fault: Fault) -> dict[str, str]:
@@ -231,6 +206,6 @@ def _template(file: Path, fresh: Json) -> Json:
 
 def _fresh() -> Json:
     """A new record id, a UUIDv7."""
-    from exchange.node.outbound import envelope_id
+    from exchange.node.outbound import record_uuid
 
-    return {"record_id": str(uuid.UUID(bytes=envelope_id(int(time.time() * 1000), secrets.token_bytes(10))))}
+    return {"record_id": record_uuid(int(time.time() * 1000), secrets.token_bytes(10))}

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from exchange.cli import options
+from exchange.cli.chain_text import chain_lines
 from exchange.cli.node_access import AuthorityFile, MessageId, NodeUrl, TokenFile, message_id, with_node
 from exchange.cli.options import JsonFlag
-from exchange.cli.output import print_json, print_result, print_table
+from exchange.cli.output import print_json, print_lines, print_result, print_table
 from exchange.client import Message, NodeClient, Summary
 
 
@@ -61,7 +62,12 @@ def show(
         "provision": message.provision,
         "envelopes": list(message.envelopes),
     }
-    print_result(told, as_json)
+    if as_json:
+        print_json(told)
+        return
+    # Its chain is read more easily as a text of its own, at the end.
+    print_result({name: value for name, value in told.items() if name not in ("chain", "current")}, as_json)
+    print_lines(chain_lines(message.chain, message.current))
 
 
 def forward(  # noqa: PLR0913  # options of a command

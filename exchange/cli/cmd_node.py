@@ -31,7 +31,8 @@ def init(  # options of a command
 ) -> None:
     """Make a node's keys and settings; the root then certifies DIR/signing-request.cbm.
 
-    Compare the charter's fingerprint with the other members before you go on: the node trusts this charter.
+    Compare the charter's fingerprint with the other members before you go on: the node trusts this charter. What the
+    state takes part in, and with whom, goes into DIR/participation.toml, which is read when the node starts.
     """
     from exchange.wiring.node import REQUEST, create_node
 

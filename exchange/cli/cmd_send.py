@@ -12,7 +12,7 @@ from exchange.cli import options
 from exchange.cli.ceremony_files import read_bytes
 from exchange.cli.node_access import AuthorityFile, NodeUrl, TokenFile, with_node
 from exchange.cli.options import JsonFlag
-from exchange.cli.output import Refusal, print_result
+from exchange.cli.output import Refusal, note, print_result
 from exchange.client import Attachment, NodeClient, Queued
 from exchange.client.node import Terms
 from exchange.client.upload import Progress
@@ -38,6 +38,9 @@ Purpose = Annotated[str | None, typer.Option(callback=options.purpose, help="Pur
 Until = Annotated[str | None, typer.Option(metavar="DATE", help="No transfer is accepted later.")]
 NotBefore = Annotated[str | None, typer.Option(metavar="TIME", help="Embargo, RFC 3339.")]
 Tlp = Annotated[str | None, typer.Option(callback=options.tlp, help="TLP 2.0 label.")]
+Thread = Annotated[
+    str | None, typer.Option(metavar="ID", help="Record, or message that holds it, that the record is to refer to.")
+]
 Copy = Annotated[bool, typer.Option("--copy-secretariat", help="Send to CICA as well.")]
 
 
@@ -55,6 +58,7 @@ def send(  # noqa: PLR0913  # the options of the command are the terms of a Prov
     not_before: NotBefore = None,
     tlp: Tlp = None,
     copy_secretariat: Copy = False,
+    thread: Thread = None,
     precedence: options.PrecedenceLabel = None,
     expires: options.Expires = None,
     key: options.IdempotencyKey = None,
@@ -66,7 +70,7 @@ def send(  # noqa: PLR0913  # the options of the command are the terms of a Prov
     content = load_json(read_bytes(record, MAX_RECORD_BYTES))
     if not isinstance(content, dict):
         raise Refusal(f"{record} holds no JSON object: a record is one")
-    terms = _stated(
+    terms = stated(
         onward=onward,
         purpose=purpose,
         until=until,
@@ -75,6 +79,7 @@ def send(  # noqa: PLR0913  # the options of the command are the terms of a Prov
         copy_secretariat=copy_secretariat or None,
         precedence=precedence,
         expires=expires,
+        thread=thread,
     )
     files = [Attachment.of(path) for path in attach or []]
 
@@ -84,11 +89,20 @@ def send(  # noqa: PLR0913  # the options of the command are the terms of a Prov
                 codes, measure, content, attachments=files, idempotency_key=key, progress=progress, **terms
             )
 
-    queued = with_node(node, token_file, ca_file, as_json, work)
-    print_result({"id": queued.id, "state": queued.state}, as_json)
+    print_queued(with_node(node, token_file, ca_file, as_json, work), as_json)
 
 
-def _stated(**terms: str | bool | None) -> Terms:
+def print_queued(queued: Queued, as_json: bool) -> None:
+    """What became of a record that was handed in; what is unusual about it, as diagnostics as well."""
+    told: dict[str, object] = {"id": queued.id, "state": queued.state}
+    if as_json:
+        told["warnings"] = [{"code": warned.code, "detail": warned.detail} for warned in queued.warnings]
+    print_result(told, as_json)
+    for warned in queued.warnings:
+        note(f"warning: {warned.detail} ({warned.code})")
+
+
+def stated(**terms: str | bool | None) -> Terms:
     """The terms that the user stated; the others are for the node to choose."""
     return cast(Terms, {name: value for name, value in terms.items() if value is not None})
 

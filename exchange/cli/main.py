@@ -42,7 +42,14 @@ COMMANDS: Final[dict[str, Command]] = {
     "send": Command("cmd_send", "send", "Send a record."),
     "inbox": Command("cmd_messages", "inbox", "List the messages received."),
     "show": Command("cmd_messages", "show", "Show a message with its record, terms and state."),
+    "export": Command(
+        "cmd_export", "export", "Write a message's record as a file: CAP, GeoJSON, iCalendar and others."
+    ),
     "forward": Command("cmd_messages", "forward", "Pass a received message on."),
+    "calendar": Command("cmd_calendar", "calendar", "Show which returns are due, and what became of them."),
+    "procedure": Command("cmd_procedure", "procedure_app", "Procedures A and B of section 3: steps and who may go on."),
+    "database": Command("cmd_database", "database_app", "Search what a node holds; compile the common database."),
+    "review": Command("cmd_review", "review", "Count what was exchanged, for the review of implementation (1.8)."),
     "convert": Command("cmd_convert", "convert_app", "Standards in and out: CAP, UN MilEx, STIX, GeoJSON (offline)."),
     "catalogue": Command(
         "cmd_catalogue", "catalogue_app", "The Catalogue's measures and their record types (offline)."

@@ -1,5 +1,6 @@
 """Options and arguments that several commands share, and how their texts become values."""
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -48,6 +49,14 @@ def digest(text: str) -> Digest:
     if len(value) != 32:
         raise typer.BadParameter("a fingerprint has 64 hexadecimal digits, with or without spaces")
     return Digest(value)
+
+
+def day(text: str | None) -> str | None:
+    """A day such as 2027-01-31; raises BadParameter."""
+    try:
+        return None if text is None else date.fromisoformat(text if len(text) == 10 else "").isoformat()
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day such as 2027-01-31") from None
 
 
 def onward(text: str | None) -> str | None:

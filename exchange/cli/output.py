@@ -54,6 +54,12 @@ def print_result(value: Mapping[str, Any], as_json: bool) -> None:
             typer.echo(line)
 
 
+def print_lines(lines: Iterable[str]) -> None:
+    """Lines of text."""
+    for line in lines:
+        typer.echo(printable(line))
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table on a terminal; elsewhere one line per row, cells separated by tabs, without a heading."""
     cells = [[printable(cell) for cell in row] for row in rows]

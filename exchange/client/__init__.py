@@ -8,13 +8,16 @@ from exchange.client.models import (
     Attachment,
     AttachmentInfo,
     Box,
+    Converted,
     Delivery,
     Event,
+    Exported,
     Member,
     Members,
     Message,
     Queued,
     Summary,
+    Warned,
 )
 from exchange.client.node import NodeClient
 from exchange.client.retry import Retry
@@ -25,8 +28,10 @@ __all__ = [
     "BadAnswer",
     "Box",
     "ClientError",
+    "Converted",
     "Delivery",
     "Event",
+    "Exported",
     "Member",
     "Members",
     "Message",
@@ -37,4 +42,5 @@ __all__ = [
     "Retry",
     "Summary",
     "Unreachable",
+    "Warned",
 ]

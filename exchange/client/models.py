@@ -1,17 +1,13 @@
-"""The node's answers as values. Members that this version does not know are ignored, so that a node may be newer.
+"""The node's answers as values, and what is handed to it.
 
 Times are RFC 3339 texts, as the node writes them; member codes are ISO 3166-1 alpha-3, or `CICA`.
 """
 
 import mimetypes
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
-
-from exchange.client.errors import BadAnswer
-
-T = TypeVar("T")
+from typing import Any, Literal
 
 Box = Literal["inbox", "outbox"]
 
@@ -42,11 +38,20 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """What is unusual about a message that the node took all the same; `code` is stable."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Queued:
-    """The node has the message durably; `state` is `queued` at first."""
+    """The node has the message durably; `state` is `queued` at first. A repeated request is not warned of again."""
 
     id: str
     state: str
+    warnings: tuple[Warned, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,9 @@ class Message:
     Attributes:
         provision: the terms under which the information was provided (provision 1.7).
         envelopes: those that it travelled in, each with the relay's receipt as far as there is one.
+        record_sha256: of the record's exact JSON bytes; a translation names it.
+        chain: what began the record's chain and what acted on it, each a row with its `depth` and `state`, as the node
+            writes them; `current`: the message whose record holds now.
         event_id: of the event that announced it; give it to `NodeClient.inbox` to go on from there. None when the
             message was asked for by its id.
     """
@@ -121,11 +129,37 @@ class Message:
     provision: Mapping[str, Any] = field(repr=False)
     envelopes: tuple[Mapping[str, Any], ...] = field(repr=False)
     event_id: str | None = None
+    record_sha256: str | None = None
+    chain: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    current: str | None = None
 
     @property
     def id(self) -> str:
         """The message's id."""
         return self.summary.id
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A record made of a file, not sent yet.
+
+    Attributes:
+        warnings: what is doubtful: objects with `path`, `found`, `expected`.
+        attach: the file has to travel with the record, unchanged, since the record names it.
+    """
+
+    record: dict[str, Any] = field(repr=False)
+    warnings: tuple[Mapping[str, Any], ...]
+    attach: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A message's record as a file; `note`: what has to be known of it, None if nothing has."""
+
+    content: bytes = field(repr=False)
+    media_type: str
+    note: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,109 +188,3 @@ class Members:
     members: tuple[Member, ...]
     charter: int
     directory_size: int
-
-
-def queued(answer: object) -> Queued:
-    """Read the answer to a message handed in; raises BadAnswer."""
-    return _read(answer, lambda o: Queued(_text(o, "id"), _text(o, "state")))
-
-
-def summary(answer: object) -> Summary:
-    """Read one row of a box; raises BadAnswer."""
-    return _read(
-        answer,
-        lambda o: Summary(
-            **{name: _text(o, name) for name in _SUMMARY_TEXTS},
-            recipients=tuple(Delivery(_text(r, "member"), _text(r, "state"), r.get("at")) for r in o["recipients"]),
-            titles=_names(o["title"]),
-            received=_text(o, "received") if o.get("received") is not None else None,
-            attachments=tuple(_attachment(a) for a in o["attachments"]),
-            path=tuple(str(member) for member in o.get("path") or ()),
-            waits=_text(o, "waits") if o.get("waits") is not None else None,
-            raw=o,
-        ),
-    )
-
-
-def message(answer: object, event_id: str | None = None) -> Message:
-    """Read a whole message; raises BadAnswer."""
-    row = summary(answer)
-    return _read(
-        answer,
-        lambda o: Message(
-            row, dict(o["record"]), dict(o["provision"]), tuple(dict(e) for e in o["envelopes"]), event_id
-        ),
-    )
-
-
-def page(answer: object) -> tuple[list[Summary], str | None]:
-    """Read one page of a box and the cursor of the next; raises BadAnswer."""
-    rows, following = _read(answer, lambda o: (list(o["messages"]), o.get("next")))
-    return [summary(row) for row in rows], None if following is None else str(following)
-
-
-def members(answer: object) -> Members:
-    """Read the list of members; raises BadAnswer."""
-    return _read(
-        answer,
-        lambda o: Members(
-            tuple(
-                Member(_text(m, "code"), str(m["role"]).lower(), _names(m["names"]), bool(m["can_receive"]))
-                for m in o["members"]
-            ),
-            int(o["charter"]),
-            int(o["directory_size"]),
-        ),
-    )
-
-
-def mapping(answer: object) -> dict[str, Any]:
-    """Read any object; raises BadAnswer."""
-    return _read(answer, dict)
-
-
-_SUMMARY_TEXTS = (
-    "id",
-    "box",
-    "sender",
-    "measure",
-    "record_type",
-    "state",
-    "precedence",
-    "tlp",
-    "onward",
-    "purpose",
-    "created",
-)
-
-
-def _read(answer: object, build: Callable[[dict[str, Any]], T]) -> T:
-    if not isinstance(answer, dict):
-        raise BadAnswer("the answer is no JSON object: check that the address is the node's")
-    try:
-        return build(answer)
-    except (KeyError, TypeError, ValueError, AttributeError) as fault:
-        lacks = f"lacks {fault.args[0]!r}" if isinstance(fault, KeyError) else "has another shape"
-        raise BadAnswer(f"the node's answer {lacks}: use a client of the node's version") from None
-
-
-def _text(answer: Mapping[str, Any], name: str) -> str:
-    value = answer[name]
-    if not isinstance(value, str):
-        raise TypeError(name)
-    return value
-
-
-def _attachment(answer: Mapping[str, Any]) -> AttachmentInfo:
-    return AttachmentInfo(
-        int(answer["index"]),
-        _text(answer, "filename"),
-        _text(answer, "media_type"),
-        int(answer["size"]),
-        _text(answer, "sha256"),
-    )
-
-
-def _names(answer: Mapping[str, Any]) -> dict[str, str]:
-    """Texts by language tag."""
-    return {language: _text(answer, language) for language in answer}

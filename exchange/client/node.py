@@ -11,8 +11,11 @@ from typing import Any, Self, TypedDict, Unpack
 
 import aiohttp
 
-from exchange.client import models
+from exchange.client import answers
+from exchange.client.database import Database
 from exchange.client.errors import BadAnswer, NotPrivate, Problem
+from exchange.client.formats import Formats
+from exchange.client.matters import Matters
 from exchange.client.models import Attachment, Box, Event, Members, Message, Queued, Summary
 from exchange.client.retry import Retry
 from exchange.client.sse import RawEvent, SseParser
@@ -28,7 +31,8 @@ class Terms(TypedDict, total=False):
     """Under which terms a record is provided; what is left out is for the node to choose (onward: `none`).
 
     `until` is a date or an RFC 3339 time, `not_before` an RFC 3339 time, `expires` a span such as `30d` or `12h`, or
-    seconds; the other codes are those of the command line.
+    seconds; `thread` the id of a record, or of the message that holds it, which the record is to refer to; the other
+    codes are those of the command line.
     """
 
     onward: str
@@ -39,9 +43,10 @@ class Terms(TypedDict, total=False):
     copy_secretariat: bool
     precedence: str
     expires: str | int
+    thread: str
 
 
-class NodeClient:
+class NodeClient(Database, Formats, Matters):
     """A connection to one node.
 
         async with NodeClient("https://node.example:8443", token_file=Path("token")) as node:
@@ -98,7 +103,7 @@ class NodeClient:
         files = [Attachment.of(source) for source in attachments]
         for file in files:
             file.path.stat()
-        return models.queued(
+        return answers.queued(
             await self._transport.json(
                 "POST",
                 "v1/messages",
@@ -119,7 +124,7 @@ class NodeClient:
         """Pass a received message on; a Problem of status 403 names the provider whose consent is missing."""
         asked = {"to": list(to), "precedence": precedence, "expires": expires}
         body = {name: value for name, value in asked.items() if value is not None}
-        return models.queued(
+        return answers.queued(
             await self._transport.json(
                 "POST",
                 f"v1/messages/{_segment(message_id)}/forward",
@@ -144,11 +149,11 @@ class NodeClient:
     ) -> tuple[list[Summary], str | None]:
         """At most `limit` messages after a cursor, and the cursor of the next page, None on the last."""
         params = {"box": box, "limit": str(limit)} | ({"after": after} if after is not None else {})
-        return models.page(await self._transport.json("GET", "v1/messages", params=params))
+        return answers.page(await self._transport.json("GET", "v1/messages", params=params))
 
     async def message(self, message_id: str) -> Message:
         """A message with its record and terms."""
-        return models.message(await self._transport.json("GET", f"v1/messages/{_segment(message_id)}"))
+        return answers.message(await self._transport.json("GET", f"v1/messages/{_segment(message_id)}"))
 
     async def attachment(self, message_id: str, index: int) -> AsyncIterator[bytes]:
         """The bytes of an attachment, piece by piece; complete only when the iteration ends without an error."""
@@ -183,7 +188,7 @@ class NodeClient:
                 continue
             try:
                 path = f"v1/messages/{_segment(str(event.data.get('id')))}"
-                yield models.message(await self._transport.json("GET", path), event.id)
+                yield answers.message(await self._transport.json("GET", path), event.id)
             except Problem as problem:
                 # Purged since, or of a measure that this token may not read.
                 if problem.status != 404:
@@ -191,11 +196,11 @@ class NodeClient:
 
     async def members(self) -> Members:
         """Who is a party, and who can receive now."""
-        return models.members(await self._transport.json("GET", "v1/members"))
+        return answers.members(await self._transport.json("GET", "v1/members"))
 
     async def status(self) -> dict[str, Any]:
         """The node's own state; the token needs the scope `admin`."""
-        return models.mapping(await self._transport.json("GET", "v1/status"))
+        return answers.mapping(await self._transport.json("GET", "v1/status"))
 
     async def _connection(self, parser: SseParser) -> AsyncIterator[RawEvent]:
         """The events of one connection, until it breaks."""
@@ -227,4 +232,4 @@ def _event(raw: RawEvent) -> Event:
         data = json.loads(raw.data)
     except (ValueError, RecursionError):
         raise BadAnswer("an event's data is no JSON: check that the address is the node's") from None
-    return Event(raw.id, raw.kind, models.mapping(data))
+    return Event(raw.id, raw.kind, answers.mapping(data))

@@ -21,7 +21,7 @@ Body = Callable[[], Any]
 """Makes the request's body anew for every attempt."""
 
 # A record has at most 4 MiB; what stands around it is small.
-_MAX_JSON: Final = 16 * 1024 * 1024
+_MAX_ANSWER: Final = 16 * 1024 * 1024
 _MAX_PROBLEM: Final = 64 * 1024
 # No limit in total: an attachment may be large. An idle event stream has a comment from the node within `sock_read`.
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=120)
@@ -78,7 +78,21 @@ class Transport:
         async def once() -> object:
             response = await self._request(method, path, params, headers, body)
             async with response:
-                return _parse(await _bounded(response, _MAX_JSON))
+                return _parse(await _bounded(response, _MAX_ANSWER))
+
+        return await self._repeat(once)
+
+    async def content(self, path: str, params: Mapping[str, str]) -> bytes:
+        """The body of a successful answer. Raises Problem, Unreachable, BadAnswer."""
+        return (await self.file(path, params))[0]
+
+    async def file(self, path: str, params: Mapping[str, str]) -> tuple[bytes, Mapping[str, str]]:
+        """The body of a successful answer and its headers. Raises Problem, Unreachable, BadAnswer."""
+
+        async def once() -> tuple[bytes, Mapping[str, str]]:
+            response = await self._request("GET", path, params, None, None)
+            async with response:
+                return await _bounded(response, _MAX_ANSWER), response.headers
 
         return await self._repeat(once)
 

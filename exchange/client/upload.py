@@ -1,4 +1,4 @@
-"""The body of a message that is handed in: plain JSON, or a form with the message first and then its files."""
+"""The bodies of requests: plain JSON, or a form with JSON first and then files."""
 
 import asyncio
 import json
@@ -25,14 +25,25 @@ def form_body(
     message: Mapping[str, Any], attachments: Sequence[Attachment], progress: Progress | None
 ) -> aiohttp.MultipartWriter:
     """The message and its files, each opened when its turn comes."""
-    form = aiohttp.MultipartWriter("form-data")
-    part = form.append(_text(message), {"Content-Type": "application/json"})
-    part.set_content_disposition("form-data", name="message")
     count = _Counter(sum(attachment.path.stat().st_size for attachment in attachments), progress)
-    for attachment in attachments:
-        part = form.append(_File(attachment, count))
+    return _form("message", message, "attachment", attachments, count)
+
+
+def sheet_body(template: Mapping[str, Any], file: Attachment) -> aiohttp.MultipartWriter:
+    """A file to convert, after what it cannot say of the record."""
+    return _form("template", template, "file", [file], _Counter(0, None))
+
+
+def _form(
+    name: str, value: Mapping[str, Any], file_name: str, files: Sequence[Attachment], count: "_Counter"
+) -> aiohttp.MultipartWriter:
+    form = aiohttp.MultipartWriter("form-data")
+    part = form.append(_text(value), {"Content-Type": "application/json"})
+    part.set_content_disposition("form-data", name=name)
+    for file in files:
+        part = form.append(_File(file, count))
         # UTF-8 in quotes, as curl and browsers write names; the other form is percent-encoded, which servers keep.
-        part.set_content_disposition("form-data", quote_fields=False, name="attachment", filename=attachment.filename)
+        part.set_content_disposition("form-data", quote_fields=False, name=file_name, filename=file.filename)
     return form
 
 

@@ -4,9 +4,10 @@ import hashlib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from exchange.errors import Forbidden, Invalid, Unauthenticated
+from exchange.node.request import may_use_measure
 from exchange.storage.node_port import AccessStore
 from exchange.storage.node_values import Token
 from keys.primitives import equal
@@ -42,6 +43,31 @@ class Caller:
         """Raises Forbidden when the token lacks the scope."""
         if scope.value not in self.scopes:
             raise Forbidden("scope-missing", f"this token has no scope {scope.value}: ask your node's operator")
+
+
+class Visible(Protocol):
+    """What decides who may see something that is stored; `ministry` None: received, or everybody's."""
+
+    @property
+    def measure(self) -> str:
+        """Measure of the record."""
+        ...
+
+    @property
+    def record_type(self) -> str:
+        """Its type."""
+        ...
+
+    @property
+    def ministry(self) -> str | None:
+        """Who sent it."""
+        ...
+
+
+def may_see(caller: Caller, what: Visible) -> bool:
+    """Received messages belong to their measure's ministries; a sent one also to the ministry that sent it."""
+    admitted = may_use_measure(caller.measures, what.measure, what.record_type)
+    return admitted and what.ministry in (None, caller.ministry)
 
 
 def make_token(

@@ -9,22 +9,28 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from exchange.errors import ExchangeError, Invalid, Json, NotFound
 from exchange.logs import get_logger
-from exchange.node.access import Caller, Scope, authenticate
-from exchange.node.compose import Composer, source_of
+from exchange.node.access import Scope, may_see
+from exchange.node.api_calendar import CalendarApi
+from exchange.node.api_convert import ConvertApi
+from exchange.node.api_database import DatabaseApi
+from exchange.node.api_procedures import ProceduresApi
+from exchange.node.api_review import ReviewApi
+from exchange.node.compose import Composer, Taken, source_of
 from exchange.node.cursors import cursor, place
+from exchange.node.entry import Entry
 from exchange.node.metrics import metrics_text
 from exchange.node.parts import Parts
-from exchange.node.request import may_use_measure
+from exchange.node.queries import idempotency_key, number
+from exchange.node.stored import open_manifest
 from exchange.node.uploads import read_json, read_request
-from exchange.node.views import Views, open_manifest
+from exchange.node.views import Views
 from exchange.node.wake import wait_for
-from exchange.storage.node_values import Event, Message
+from exchange.storage.node_values import Event
 from exchange.web import problems
 from keys.errors import KeyFault
 from schemas import limits
 
 _MAX_PAGE: Final = 200
-_KEY_LENGTH: Final = 200
 _EVENT_PAGE: Final = 200
 # A comment line at this pace keeps proxies and clients from taking silence for death.
 _HEARTBEAT: Final = 15.0
@@ -38,6 +44,7 @@ class Api:
     def __init__(self, parts: Parts, composer: Composer, status: Status, connected: Callable[[], bool]) -> None:
         """`status` tells how the node is, for operators; `connected`, whether a session with the relay is open."""
         self._parts = parts
+        self._entry = Entry(parts)
         self._composer = composer
         self._views = Views(parts)
         self._vault = parts.keyring.vault
@@ -61,58 +68,48 @@ class Api:
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", self._metrics),
+                *CalendarApi(self._parts, self._entry).routes(),
+                *DatabaseApi(self._parts, self._entry, self._composer).routes(),
+                *ConvertApi(self._parts, self._entry).routes(),
+                *ProceduresApi(self._parts, self._entry).routes(),
+                *ReviewApi(self._parts, self._entry).routes(),
             ]
         )
         return app
 
-    async def _caller(self, request: web.Request, scope: Scope) -> Caller:
-        caller = await authenticate(self._parts.stores.access, request.headers.get("Authorization", ""))
-        caller.require(scope)
-        return caller
-
-    async def _message(self, request: web.Request, caller: Caller) -> Message:
-        """The message of the path, if the caller may see it: what it may not see does not exist for it."""
-        text = request.match_info["id"]
-        missing = NotFound("no-such-message", "there is no message with this id")
-        try:
-            message = await self._parts.stores.views.message(bytes.fromhex(text))
-        except ValueError:
-            raise missing from None
-        if message is None or not _may_see(caller, message):
-            raise missing
-        return message
-
     async def _send(self, request: web.Request) -> web.Response:
-        caller = await self._caller(request, Scope.SEND)
-        key = _idempotency_key(request)
+        caller = await self._entry.caller(request, Scope.SEND)
+        key = idempotency_key(request)
         value, uploads = await read_request(request, self._parts.files)
         try:
-            message, new = await self._composer.send(value, uploads, caller, key)
+            taken = await self._composer.send(value, uploads, caller, key)
         except Exception:
             # Not when it is cancelled: the commit may stand, and orphans are removed at the next start.
             self._parts.files.remove_content(upload.file for upload in uploads)
             raise
-        return await self._taken(message, new)
+        return await self._taken(taken)
 
     async def _forward(self, request: web.Request) -> web.Response:
-        caller = await self._caller(request, Scope.SEND)
+        caller = await self._entry.caller(request, Scope.SEND)
         caller.require(Scope.READ)
-        source = source_of(await self._message(request, caller))
-        message, new = await self._composer.forward(source, await read_json(request), caller, _idempotency_key(request))
-        return await self._taken(message, new)
+        source = source_of(await self._entry.message(request.match_info["id"], caller))
+        taken = await self._composer.forward(source, await read_json(request), caller, idempotency_key(request))
+        return await self._taken(taken)
 
-    async def _taken(self, message: bytes, new: bool) -> web.Response:
-        stored = await self._parts.stores.views.message(message)
+    async def _taken(self, taken: Taken) -> web.Response:
+        stored = await self._parts.stores.views.message(taken.message)
         state = stored.state if stored is not None else "queued"
-        return web.json_response({"id": message.hex(), "state": state}, status=202 if new else 200)
+        warnings = [{"code": warned.code, "detail": warned.detail} for warned in taken.warnings]
+        told = {"id": taken.message.hex(), "state": state, "warnings": warnings}
+        return web.json_response(told, status=202 if taken.new else 200)
 
     async def _list(self, request: web.Request) -> web.Response:
-        caller = await self._caller(request, Scope.READ)
+        caller = await self._entry.caller(request, Scope.READ)
         box = request.query.get("box", "inbox")
         if box not in ("inbox", "outbox"):
             raise Invalid("bad-request", "?box= is inbox or outbox")
         after = place(self._vault, box, caller, request.query.get("after", "0"))
-        limit = _number(request.query.get("limit", "50"), "limit", _MAX_PAGE)
+        limit = number(request.query.get("limit", "50"), "limit", _MAX_PAGE)
         ministry = caller.ministry if box == "outbox" else None
         found = await self._parts.stores.views.messages(box, after, limit, caller.measures, ministry)
         shown = [await self._views.summary(message) for message in found]
@@ -120,13 +117,14 @@ class Api:
         return web.json_response({"messages": shown, "next": following})
 
     async def _show(self, request: web.Request) -> web.Response:
-        caller = await self._caller(request, Scope.READ)
-        return web.json_response(await self._views.detail(await self._message(request, caller)))
+        caller = await self._entry.caller(request, Scope.READ)
+        message = await self._entry.message(request.match_info["id"], caller)
+        return web.json_response(await self._views.detail(message, caller))
 
     async def _attachment(self, request: web.Request) -> web.StreamResponse:
-        caller = await self._caller(request, Scope.READ)
-        message = await self._message(request, caller)
-        index = _number(request.match_info["index"], "index", limits.MAX_ATTACHMENTS)
+        caller = await self._entry.caller(request, Scope.READ)
+        message = await self._entry.message(request.match_info["id"], caller)
+        index = number(request.match_info["index"], "index", limits.MAX_ATTACHMENTS)
         if index >= len(message.attachments):
             raise NotFound("no-such-attachment", "this message has no attachment with this index")
         size = open_manifest(self._vault, message).attachments[index].size
@@ -154,7 +152,7 @@ class Api:
         return response
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        caller = await self._caller(request, Scope.READ)
+        caller = await self._entry.caller(request, Scope.READ)
         known = request.headers.get("Last-Event-ID", request.query.get("after", "0"))
         last = place(self._vault, "events", caller, known)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
@@ -165,13 +163,13 @@ class Api:
             news = self._parts.wakes.news()
             try:
                 page = await self._parts.stores.views.events(last, _EVENT_PAGE)
-                caller = await self._caller(request, Scope.READ)
+                caller = await self._entry.caller(request, Scope.READ)
             except ExchangeError:
                 # The token was revoked, or the store is away: the stream ends, and the next request is told why.
                 break
             for event in page:
                 last = event.seq
-                if _may_see(caller, event):
+                if may_see(caller, event):
                     await response.write(_event_text(event, cursor(self._vault, "events", caller, last)))
             # At a pace of its own: a comment at every news would tell when others have some.
             if clock.time() >= beat:
@@ -183,7 +181,7 @@ class Api:
         return response
 
     async def _members(self, request: web.Request) -> web.Response:
-        await self._caller(request, Scope.READ)
+        await self._entry.caller(request, Scope.READ)
         directory = self._parts.directory.current
         now = self._parts.clock.now()
         members: list[Json] = []
@@ -198,7 +196,7 @@ class Api:
         )
 
     async def _show_status(self, request: web.Request) -> web.Response:
-        await self._caller(request, Scope.ADMIN)
+        await self._entry.caller(request, Scope.ADMIN)
         return web.json_response(await self._status())
 
     async def _healthz(self, _request: web.Request) -> web.Response:
@@ -210,30 +208,11 @@ class Api:
         return web.json_response({"status": "ready"})
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        await self._caller(request, Scope.ADMIN)
+        await self._entry.caller(request, Scope.ADMIN)
         parts = self._parts
         counts = await parts.stores.views.counts()
         text = metrics_text(counts, parts.directory.current.size, self._connected())
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-
-def _idempotency_key(request: web.Request) -> str | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not 1 <= len(key) <= _KEY_LENGTH:
-        raise Invalid("bad-idempotency-key", f"Idempotency-Key has 1 to {_KEY_LENGTH} characters")
-    return key
-
-
-def _may_see(caller: Caller, what: Message | Event) -> bool:
-    """Received messages belong to their measure's ministries; a sent one also to the ministry that sent it."""
-    admitted = may_use_measure(caller.measures, what.measure, what.record_type)
-    return admitted and what.ministry in (None, caller.ministry)
-
-
-def _number(text: str, name: str, most: int) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 20 or int(text) > most:
-        raise Invalid("bad-request", f"{name} has to be a number from 0 to {most}")
-    return int(text)
 
 
 def _event_text(event: Event, ident: str) -> bytes:

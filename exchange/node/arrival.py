@@ -8,6 +8,8 @@ from exchange.node.files import manifest_name
 from exchange.node.inbound import Judged
 from exchange.node.opening import Opened
 from exchange.node.parts import Parts
+from exchange.records.facts import RecordFact
+from exchange.records.threads import refers_to
 from exchange.storage.node_values import Alarm, Arrival, Message, ReceivedEnvelope, StoredAttachment
 from keys.digests import header_digest, message_id, provision_digest
 from keys.identity import SigningIdentity
@@ -86,13 +88,13 @@ def evidence(
     )
 
 
-def message(vault: Vault, judged: Judged, opened: Opened, record: dict[str, object], now: int) -> Message:
+def message(vault: Vault, judged: Judged, opened: Opened, fact: RecordFact, now: int) -> Message:
     """The message that ministries see."""
     core = judged.header.core
     provision = opened.content.provision
     name = message_id(opened.content.signed.body)
     files = tuple(StoredAttachment(index, file) for index, file in enumerate(opened.files))
-    title = json.dumps(record.get("title", {}), ensure_ascii=False).encode("utf-8")
+    title = json.dumps(dict(fact.title), ensure_ascii=False).encode("utf-8")
     direct = core.sender in provision.providers
     return Message(
         id=name,
@@ -100,8 +102,8 @@ def message(vault: Vault, judged: Judged, opened: Opened, record: dict[str, obje
         provision=provision_digest(opened.content.signed.body),
         state=_STATE,
         ministry=None,
-        measure=str(record["measure"]),
-        record_type=str(record["record_type"]),
+        measure=fact.measure,
+        record_type=fact.record_type,
         precedence=core.precedence,
         created=core.created,
         due=now,
@@ -115,6 +117,8 @@ def message(vault: Vault, judged: Judged, opened: Opened, record: dict[str, obje
         recipients=(),
         attachments=files,
         direct=direct,
+        record_id=fact.record_id,
+        named=refers_to(fact),
     )
 
 

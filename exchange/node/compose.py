@@ -1,44 +1,65 @@
-"""From a ministry's request to a stored message: checks, Provision, commit. The sealer takes it from there."""
+"""From a ministry's request to a stored message: judged by what is held, committed. The sealer takes it from there."""
 
 import asyncio
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Final
 
 from exchange.consent.authorise import authorise_transfer
-from exchange.consent.decision import Decision, Ledger, Transfer
-from exchange.errors import Forbidden, Invalid, Json, NotFound, Unavailable
+from exchange.consent.decision import Ledger, Transfer
+from exchange.errors import Invalid, NotFound, Unavailable
 from exchange.logs import get_logger
 from exchange.node import request as requests
 from exchange.node.access import Caller
+from exchange.node.consent import require_consent
+from exchange.node.draft import Carried, Draft, Upload, make_draft
+from exchange.node.entry import Entry
 from exchange.node.files import manifest_name
-from exchange.node.outbound import Terms, envelope_id, make_manifest, sign_provision
+from exchange.node.judging import Judge
 from exchange.node.parts import Parts
 from exchange.node.request import ForwardRequest, SendRequest
+from exchange.node.shelf import Shelf
+from exchange.records import notices
+from exchange.records.procedure import MODALITIES
+from exchange.records.threads import refers_to
 from exchange.storage.node_values import Idempotency, Message, StoredAttachment
-from keys.digests import message_id, provision_digest
 from keys.primitives import random_bytes
 from schemas import limits
 from schemas.canon import decode, encode
-from schemas.content import ATTACHMENT, Attachment, ContentKind, content_size
-from schemas.errors import DecodeError
+from schemas.content import ATTACHMENT
 from schemas.grant import SIGNED_GRANT
-from schemas.ids import MemberId, ProvisionId
-from schemas.provision import SIGNED_PROVISION, SignedProvision
-from schemas.terms import Onward, Precedence, Purpose, Tlp
+from schemas.provision import SIGNED_PROVISION
+from schemas.terms import Precedence, Purpose
 
-_UUID_CUTS: Final = (8, 12, 16, 20)
+MESSAGE_ID: Final = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """An attachment whose sealed file is on the disk and belongs to no message yet."""
+class Warned:
+    """What is unusual about a message that was taken: a stable code, and one sentence for who sent it."""
 
-    attachment: Attachment
-    file: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A request that is stored: its message, and whether it is new; what was taken before is not warned of again."""
+
+    message: bytes
+    new: bool
+    warnings: tuple[Warned, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A request that this node made of another: what it was asked, which a repeated request repeats; its sources."""
+
+    asked: object
+    carried: Carried
 
 
 class Composer:
@@ -47,26 +68,56 @@ class Composer:
     def __init__(self, parts: Parts) -> None:
         """Over the node's parts."""
         self._parts = parts
+        self._entry = Entry(parts)
+        self._shelf = Shelf(parts)
+        self._judge = Judge(parts)
+        # Between the judgement by what is held and the commit nothing may be added that would change it.
+        self._judging = asyncio.Lock()
         self._log = get_logger("composer")
 
     async def send(
-        self, value: object, uploads: tuple[Upload, ...], caller: Caller, key: str | None
-    ) -> tuple[bytes, bool]:
-        """Check and store a request; gives the message's id, and whether it is new.
+        self,
+        value: object,
+        uploads: tuple[Upload, ...],
+        caller: Caller,
+        key: str | None,
+        compiled: Compiled | None = None,
+    ) -> Taken:
+        """Check, judge and store a request; `compiled`: what it was compiled from, if it was.
 
         Raises Invalid, NotFound, Forbidden, Conflict, or Unavailable before this node's key is published; then nothing
         is stored.
         """
+        parts = self._parts
         request = requests.parse_model(SendRequest, value)
         requests.require_measure(caller.measures, request.measure, request.record.get("record_type"))
-        if not self._parts.directory.current.knows(self._parts.member, self._parts.keyring.signing.key_id):
+        if not parts.directory.current.knows(parts.member, parts.keyring.signing.key_id):
             why = "this node's signing key is not in the directory yet: see `cbm node status`, is it certified?"
             raise Unavailable("key-not-published", why)
-        message = await asyncio.to_thread(self._message, request, uploads, caller)
         files = [encode(ATTACHMENT, upload.attachment) for upload in uploads]
-        return await self._store(message, await self._idempotency(caller, key, value, files))
+        same = (value, files) if compiled is None else (compiled.asked, ())
+        idempotency = await self._idempotency(caller, key, *same)
+        earlier = await self._earlier(idempotency, uploads)
+        if earlier is not None:
+            return earlier
+        request = await self._threaded(request, caller)
+        carried = Carried() if compiled is None else compiled.carried
+        draft = await asyncio.to_thread(make_draft, parts, request, uploads, caller, parts.clock.now(), carried)
+        if "record_id" not in request.record and not draft.message.named and draft.fact.measure not in MODALITIES:
+            # Its id is new and it names nothing: nothing that is held says anything about it.
+            return await self._store(draft.message, idempotency, self._warned(draft, ()))
+        async with self._judging:
+            earlier = await self._earlier(idempotency, uploads)
+            if earlier is not None:
+                return earlier
+            doubts = await self._judge.intended(draft.fact, caller)
+            return await self._store(draft.message, idempotency, self._warned(draft, doubts))
 
-    async def forward(self, source: Message, value: object, caller: Caller, key: str | None) -> tuple[bytes, bool]:
+    async def known(self, asked: object, caller: Caller, key: str | None) -> Taken | None:
+        """What was compiled and stored before for this very request. Raises Conflict for a key of another request."""
+        return await self._earlier(await self._idempotency(caller, key, asked, ()), ())
+
+    async def forward(self, source: Message, value: object, caller: Caller, key: str | None) -> Taken:
         """Pass a received message on, unmodified, to others. Raises Forbidden when consent is missing."""
         parts = self._parts
         request = requests.parse_model(ForwardRequest, value)
@@ -77,11 +128,12 @@ class Composer:
         provisions = tuple(decode(SIGNED_PROVISION, s, 2 * limits.MAX_PROVISION) for s in source.signed_provisions)
         grants = tuple(decode(SIGNED_GRANT, s, 2 * limits.MAX_GRANT) for s in source.signed_grants)
         transfer = Transfer(parts.member, to, provisions, grants, Purpose(source.purpose), precedence)
-        self._require(authorise_transfer(transfer, parts.directory.current, Ledger(), now), source.id)
+        require_consent(authorise_transfer(transfer, parts.directory.current, Ledger(), now), source.id)
         expires = now + requests.span(request.expires, "expires")
         forward_id = random_bytes(16)
         vault = parts.keyring.vault
         manifest = vault.open("manifest", manifest_name(source.id, source.attachments), source.sealed_manifest)
+        fact = await self._shelf.of(source)
         copies = await asyncio.to_thread(self._copy_files, source)
         message = Message(
             id=forward_id,
@@ -103,8 +155,33 @@ class Composer:
             sealed_title=vault.seal("title", forward_id, vault.open("title", source.id, source.sealed_title)),
             recipients=to,
             attachments=copies,
+            record_id=fact.record_id,
+            named=refers_to(fact),
         )
-        return await self._store(message, await self._idempotency(caller, key, value, [source.id]))
+        return await self._store(message, await self._idempotency(caller, key, value, [source.id]), ())
+
+    async def _threaded(self, request: SendRequest, caller: Caller) -> SendRequest:
+        """The request with the record that begins its thread among the references. Raises NotFound."""
+        if request.thread is None:
+            return request
+        record_id = request.thread
+        if MESSAGE_ID.fullmatch(record_id) is not None:
+            record_id = (await self._shelf.of(await self._entry.message(record_id, caller))).record_id
+        stated = request.record.get("references", [])
+        # Anything but a list is for validation to refuse.
+        if not isinstance(stated, list) or record_id in stated:
+            return request
+        return request.model_copy(update={"record": {**request.record, "references": [*stated, record_id]}})
+
+    def _warned(self, draft: Draft, doubts: tuple[str, ...]) -> tuple[Warned, ...]:
+        """What validation, the records that are held, and this state's own declaration say of it."""
+        declaration = self._parts.declaration
+        departures = () if declaration is None else notices.warnings(draft.record, declaration)
+        return (
+            *(Warned("record", f"/record{d.path}: found {d.found}, expected {d.expected}") for d in draft.doubts),
+            *(Warned("chain", doubt) for doubt in doubts),
+            *(Warned(notice.code, notice.detail) for notice in departures),
+        )
 
     def _copy_files(self, source: Message) -> tuple[StoredAttachment, ...]:
         """A forward has files of its own, so that either message can be purged without the other."""
@@ -116,70 +193,6 @@ class Composer:
             copies.append(StoredAttachment(attachment.position, name))
         return tuple(copies)
 
-    def _message(self, request: SendRequest, uploads: tuple[Upload, ...], caller: Caller) -> Message:
-        """Every check of a new message, and its signed Provision; in a thread."""
-        parts = self._parts
-        now = parts.clock.now()
-        sender = parts.member
-        to = requests.recipients(request.to, request.copy_secretariat, sender, parts.directory.current)
-        terms = _terms(request)
-        record = requests.complete_record(request, sender, _uuid(now), now)
-        attachments = tuple(upload.attachment for upload in uploads)
-        if attachments:
-            record["attachments"] = requests.file_refs(attachments)
-        record_type = requests.checked_record(record, request, sender, attachments)
-        due, expires = _times(request, terms, now)
-        body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-        try:
-            provision = ProvisionId(random_bytes(16))
-            manifest = make_manifest((sender,), ContentKind.RECORD, body, attachments, random_bytes(32))
-            if content_size(manifest, attachments) > limits.MAX_CONTENT:
-                raise Invalid("content-too-large", f"record and attachments exceed {limits.MAX_CONTENT} bytes")
-            signed = sign_provision(
-                parts.keyring.signing, parts.directory.current, provision, to, terms, manifest, now, expires
-            )
-        except DecodeError as fault:
-            raise Invalid("bad-terms", f"the terms do not fit together: {fault.where}: {fault.reason.value}") from None
-        name = message_id(signed.body)
-        self._require(self._decide(request, signed, to, max(now, due)), name)
-        vault = parts.keyring.vault
-        files = tuple(StoredAttachment(index, upload.file) for index, upload in enumerate(uploads))
-        return Message(
-            id=name,
-            box="outbox",
-            provision=provision_digest(signed.body),
-            state="queued",
-            ministry=caller.ministry,
-            measure=request.measure,
-            record_type=record_type,
-            precedence=requests.code(Precedence, request.precedence, "precedence"),
-            created=now,
-            due=due,
-            expires=expires,
-            signed_provisions=(encode(SIGNED_PROVISION, signed),),
-            signed_grants=(),
-            purpose=terms.purpose,
-            path=(sender,),
-            sealed_manifest=vault.seal("manifest", manifest_name(name, files), manifest),
-            sealed_title=vault.seal("title", name, json.dumps(record["title"], ensure_ascii=False).encode()),
-            recipients=to,
-            attachments=files,
-        )
-
-    def _decide(self, request: SendRequest, signed: SignedProvision, to: tuple[MemberId, ...], now: int) -> Decision:
-        precedence = requests.code(Precedence, request.precedence, "precedence")
-        transfer = Transfer(self._parts.member, to, (signed,), (), signed.provision.purpose, precedence)
-        return authorise_transfer(transfer, self._parts.directory.current, Ledger(), now)
-
-    def _require(self, decision: Decision, message: bytes) -> None:
-        """Raises Forbidden with the rule, the recipient, the provider whose consent is missing."""
-        if decision.allowed:
-            return
-        first = decision.refusals[0]
-        extra: dict[str, Json] = {"rule": first.rule.value, "recipient": first.recipient, "provider": first.provider}
-        self._log.warning("transfer.refused", message=message.hex(), code=first.rule.value, recipient=first.recipient)
-        raise Forbidden(first.rule.value, first.detail, {k: v for k, v in extra.items() if v is not None})
-
     async def _idempotency(
         self, caller: Caller, key: str | None, value: object, matter: Iterable[bytes]
     ) -> Idempotency | None:
@@ -189,7 +202,15 @@ class Composer:
         text = await asyncio.to_thread(json.dumps, value, sort_keys=True)
         return Idempotency(caller.token, key, self._parts.keyring.vault.request_digest(text.encode("ascii"), *matter))
 
-    async def _store(self, message: Message, idempotency: Idempotency | None) -> tuple[bytes, bool]:
+    async def _earlier(self, idempotency: Idempotency | None, uploads: tuple[Upload, ...]) -> Taken | None:
+        """What this request stored before; its files came twice. Raises Conflict for a key of another request."""
+        stored = None if idempotency is None else await self._parts.stores.outbox.stored_for(idempotency)
+        if stored is None:
+            return None
+        self._parts.files.remove_content(upload.file for upload in uploads)
+        return Taken(stored, False)
+
+    async def _store(self, message: Message, idempotency: Idempotency | None, warnings: tuple[Warned, ...]) -> Taken:
         """Commit; the files of a request that was stored before, or not stored at all, are removed."""
         files = [attachment.file for attachment in message.attachments]
         try:
@@ -200,11 +221,11 @@ class Composer:
             raise
         if stored != message.id:
             self._parts.files.remove_content(files)
-            return stored, False
+            return Taken(stored, False)
         self._parts.wakes.to_seal.set()
         self._parts.wakes.tell_news()
         self._log.info("message.queued", message=stored.hex(), recipients=list(message.recipients))
-        return stored, True
+        return Taken(stored, True, warnings)
 
 
 def source_of(message: Message | None) -> Message:
@@ -214,34 +235,6 @@ def source_of(message: Message | None) -> Message:
     if message.box != "inbox":
         raise Invalid("not-received", "only a received message is forwarded: send your own anew")
     return message
-
-
-def _terms(request: SendRequest) -> Terms:
-    return Terms(
-        onward=requests.code(Onward, request.onward, "onward"),
-        purpose=requests.code(Purpose, request.purpose, "purpose"),
-        tlp=requests.code(Tlp, requests.marking(request), "tlp"),
-        max_precedence=requests.code(Precedence, request.precedence, "precedence"),
-        until=requests.moment(request.until, "until", end_of_day=True),
-        not_before=requests.moment(request.not_before, "not_before"),
-    )
-
-
-def _times(request: SendRequest, terms: Terms, now: int) -> tuple[int, int]:
-    """When it may be sealed, and when it expires."""
-    due = max(now, terms.not_before or now)
-    expires = min(due + requests.span(request.expires, "expires"), now + limits.OUTBOX_LIMIT)
-    if due >= expires:
-        days = limits.OUTBOX_LIMIT // limits.DAY
-        raise Invalid("embargo-too-long", f"/not_before: an outbox holds a message for at most {days} days")
-    return due, expires
-
-
-def _uuid(now: int) -> str:
-    """A record's id, a UUIDv7."""
-    text = envelope_id(now * 1000, random_bytes(10)).hex()
-    cuts = (0, *_UUID_CUTS, 32)
-    return "-".join(text[start:end] for start, end in pairwise(cuts))
 
 
 def date_text(seconds: int) -> str:

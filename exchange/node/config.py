@@ -1,4 +1,8 @@
-"""Settings of a node: one TOML file, `node.toml` in its folder, checked at start; unknown settings are refused."""
+"""Settings of a node: TOML files in its folder, checked at start; unknown settings are refused.
+
+`node.toml` is the node's; `participation.toml`, if there is one, is the state's declaration of what it takes part in
+(`exchange.records.participation` shows its form).
+"""
 
 import tomllib
 from pathlib import Path
@@ -7,8 +11,10 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from exchange.errors import Invalid
+from exchange.records.participation import Declaration, parse_declaration
 
 CONFIG_FILE: Final = "node.toml"
+PARTICIPATION_FILE: Final = "participation.toml"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -44,6 +50,14 @@ class Delivery(_Settings):
     retry_most: int = Field(60, ge=1, description="Longest pause between two tries to reach the relay.")
 
 
+class Convert(_Settings):
+    """Conversions from other formats."""
+
+    accepted_senders: tuple[str, ...] = Field(
+        (), max_length=1000, description="Senders, as their CAP alerts write them, whose alerts may break the schema."
+    )
+
+
 class NodeConfig(_Settings):
     """A node's settings."""
 
@@ -53,6 +67,7 @@ class NodeConfig(_Settings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
     listen: Listen = Listen()
     delivery: Delivery = Delivery()
+    convert: Convert = Convert()
 
     @model_validator(mode="after")
     def _relay_is_secure(self) -> "NodeConfig":
@@ -67,14 +82,40 @@ def load_config(folder: Path) -> NodeConfig:
     """Read and check the settings; raises Invalid with the setting at fault."""
     path = folder / CONFIG_FILE
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
+        values = _toml(path, "bad-config")
     except OSError:
         raise Invalid("no-config", f"{path} cannot be read: run `cbm node init` first") from None
-    except tomllib.TOMLDecodeError as fault:
-        raise Invalid("bad-config", f"{path} is not TOML: {fault}") from None
     try:
         return NodeConfig.model_validate(values)
     except ValidationError as fault:
         first = fault.errors()[0]
         place = ".".join(str(step) for step in first["loc"]) or "settings"
         raise Invalid("bad-config", f"{path}: {place}: {first['msg']}") from None
+
+
+def load_declaration(folder: Path, member: str) -> Declaration | None:
+    """Read and check the member's declaration; None without the file. Raises Invalid with the setting at fault."""
+    path = folder / PARTICIPATION_FILE
+    try:
+        values = _toml(path, "bad-participation")
+    except FileNotFoundError:
+        return None
+    except OSError as fault:
+        raise Invalid("bad-participation", f"{path} cannot be read: {fault.strerror}") from None
+    try:
+        declaration = parse_declaration(values)
+    except Invalid as fault:
+        raise Invalid(fault.code, f"{path}: {fault.detail}", fault.extra) from None
+    if declaration.member != member:
+        raise Invalid(
+            "bad-participation", f"{path}: member: it is the declaration of {declaration.member}, not {member}"
+        )
+    return declaration
+
+
+def _toml(path: Path, code: str) -> dict[str, object]:
+    """Raises Invalid, or OSError."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise Invalid(code, f"{path} is not TOML: {fault}") from None

@@ -2,33 +2,40 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from exchange.errors import ExchangeError, Invalid
 from exchange.node.alarms import place_of
 from exchange.node.inbound import Content, Judged, Payload, RefusedEnvelope, Unreadable, unwrap
 from exchange.node.parts import Parts
 from exchange.node.request import validated
+from exchange.records.compiled import LIST_FILE, MAX_LIST, carries_list, list_fault, read_compilation
+from exchange.records.facts import Box, EnvelopeFacts, RecordFact, record_fact
+from keys.digests import message_id, provision_digest
 from keys.errors import KeyFault
 from schemas.canon import decode
 from schemas.content import HEAD, ContentKind, Head
 from schemas.errors import DecodeError
-from schemas.ids import MemberId
 from schemas.limits import MAX_SERVICE
 from schemas.record_errors import RecordError
 from schemas.validate import load_json
 from schemas.wrap import Wrap, WrapSecret
 
-_DECLARED = (RefusedEnvelope, ExchangeError, OSError, MemoryError)
+_VERSIONED: Final = ("/record/record_type", "/record/schema_version", "/record/catalogue_id")
+_DECLARED: Final = (RefusedEnvelope, ExchangeError, OSError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What was inside. `files`: names of the attachments' sealed files, which no row names yet."""
+    """What was inside. `files`: names of the attachments' sealed files, which no row names yet.
+
+    `fact`: of the record, if it is no head.
+    """
 
     secret: WrapSecret
     content: Content
     files: tuple[str, ...]
-    record: dict[str, object] | None
+    fact: RecordFact | None
     head: Head | None
 
 
@@ -63,13 +70,15 @@ def _opened(parts: Parts, judged: Judged, wrap: Wrap, ciphertext: Iterator[bytes
         parts.files.write_content(name, payload.attachment(attachment))
         written.append(name)
     payload.finish()
-    record, head = _meaning(content, judged.header.core.sender)
-    return Opened(secret, content, tuple(written), record, head)
+    fact, head = _meaning(content, judged)
+    if fact is not None:
+        _check_edition(parts, judged, content, fact, written)
+    return Opened(secret, content, tuple(written), fact, head)
 
 
-def _meaning(content: Content, sender: MemberId) -> tuple[dict[str, object] | None, Head | None]:
+def _meaning(content: Content, judged: Judged) -> tuple[RecordFact | None, Head | None]:
     """The record, validated as before signing, or the sender's own head. Raises Unreadable."""
-    manifest, provision = content.manifest, content.provision
+    manifest, provision, sender = content.manifest, content.provision, judged.header.core.sender
     try:
         if manifest.kind is ContentKind.HEAD:
             if manifest.providers != (sender,) or manifest.attachments:
@@ -79,8 +88,42 @@ def _meaning(content: Content, sender: MemberId) -> tuple[dict[str, object] | No
         validated(record, manifest.providers, provision.tlp.label, provision.onward.label)
     except RecordError as fault:
         raise Unreadable("unreadable", f"the record is not valid: {fault}") from None
-    except (DecodeError, Invalid) as fault:
+    except Invalid as fault:
+        raise Unreadable("unreadable", f"the content is not valid: {_remedy(fault)}") from None
+    except DecodeError as fault:
         raise Unreadable("unreadable", f"the content is not valid: {type(fault).__name__}") from None
     if not isinstance(record, dict):
         raise Unreadable("unreadable", "the record is no object")
-    return record, None
+    name = message_id(content.signed.body).hex()
+    envelope = EnvelopeFacts(name, Box.INBOX, sender, provision.audience, judged.receipt.time)
+    return record_fact(record, manifest.body, envelope), None
+
+
+def _check_edition(parts: Parts, judged: Judged, content: Content, fact: RecordFact, files: list[str]) -> None:
+    """What an edition of the database says of its sources, against what its envelope carries. Raises Unreadable.
+
+    A Provision that is left out was not judged by anybody; only here the list can be read that names it (1.7).
+    """
+    named = zip(content.manifest.attachments, files, strict=True)
+    lists = [(attachment.size, name) for attachment, name in named if attachment.filename == LIST_FILE]
+    if not lists or not carries_list(fact):
+        return
+    if len(lists) > 1 or lists[0][0] > MAX_LIST:
+        raise Unreadable("unreadable", "it has several lists of sources, or too large a one")
+    others = (signed for signed in judged.header.core.provisions if signed is not content.signed)
+    sources = {provision_digest(signed.body).hex(): signed.provision.providers for signed in others}
+    try:
+        compilation = read_compilation(b"".join(parts.files.read_content(lists[0][1])))
+    except Invalid as fault:
+        raise Unreadable("unreadable", f"its list of sources is not valid: {fault}") from None
+    misfit = list_fault(compilation, fact, sources)
+    if misfit is not None:
+        raise Unreadable("unreadable", misfit)
+
+
+def _remedy(fault: Invalid) -> str:
+    """What to do about a version or an edition that this program does not know; of other faults nothing is quoted."""
+    path, faults = fault.extra.get("path"), fault.extra.get("faults")
+    if path in _VERSIONED and isinstance(faults, list) and isinstance(faults[0], dict):
+        return f"{path}: expected {faults[0]['expected']}"
+    return type(fault).__name__

@@ -6,6 +6,7 @@ Sealing happens once. What can change afterwards (an epoch, a recipient, a Grant
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from keys.digests import content_commitment
 from keys.directory import Directory
@@ -78,6 +79,11 @@ def envelope_id(now_ms: int, entropy: bytes) -> EnvelopeId:
     tail[0] = 0x70 | tail[0] & 0x0F
     tail[2] = 0x80 | tail[2] & 0x3F
     return EnvelopeId(now_ms.to_bytes(6, "big") + bytes(tail))
+
+
+def record_uuid(now_ms: int, entropy: bytes) -> str:
+    """A record's id, a UUIDv7 as records write it; arguments as for `envelope_id`."""
+    return str(UUID(bytes=bytes(envelope_id(now_ms, entropy))))
 
 
 def make_manifest(

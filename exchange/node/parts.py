@@ -9,7 +9,8 @@ from exchange.node.files import NodeFiles
 from exchange.node.keyring import Keyring
 from exchange.node.transport import RelayClient
 from exchange.node.wake import Wakes
-from exchange.storage.node_port import AccessStore, EvidenceStore, InboxStore, OutboxStore, ViewStore
+from exchange.records.participation import Declaration
+from exchange.storage.node_port import AccessStore, EvidenceStore, InboxStore, OutboxStore, RecordStore, ViewStore
 from schemas.ids import MemberId
 
 
@@ -22,11 +23,12 @@ class Stores:
     inbox: InboxStore
     views: ViewStore
     access: AccessStore
+    records: RecordStore
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything that a node's loops and its API share."""
+    """Everything that a node's loops and its API share; `declaration`: what its state takes part in, if it says so."""
 
     config: NodeConfig
     keyring: Keyring
@@ -36,6 +38,7 @@ class Parts:
     relay: RelayClient
     clock: Clock
     wakes: Wakes
+    declaration: Declaration | None = None
 
     @property
     def member(self) -> MemberId:

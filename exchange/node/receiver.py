@@ -13,6 +13,7 @@ from exchange.logs import get_logger
 from exchange.node.alarms import Alarms
 from exchange.node.arrival import Delivered, acknowledgement, evidence, message, place
 from exchange.node.inbound import Judged, PutOff, RefusedEnvelope, check_body, judge
+from exchange.node.judging import Judge
 from exchange.node.opening import Opened, open_envelope
 from exchange.node.parts import Parts
 from exchange.storage.node_values import Alarm
@@ -48,6 +49,7 @@ class Receiver:
         """Over the node's parts."""
         self._parts = parts
         self._alarms = Alarms(parts.stores.inbox, parts.clock)
+        self._judge = Judge(parts)
         self._log = get_logger("receiver")
 
     async def known(self, delivered: Delivered) -> bytes | None:
@@ -122,10 +124,12 @@ class Receiver:
         ack = acknowledgement(parts.keyring.signing, delivered.header, Outcome.DELIVERED, now)
         outcome = "head" if opened.head is not None else "delivered"
         proof = evidence(delivered, ack, opened.content.signed, outcome, None, now)
-        record = opened.record
+        new_message = None
         try:
             arrival, alarms = await place(parts, judged, opened, now)
-            new_message = message(parts.keyring.vault, judged, opened, record, now) if record is not None else None
+            if opened.fact is not None:
+                alarms = (*alarms, *await self._judge.received(opened.fact, now))
+                new_message = message(parts.keyring.vault, judged, opened, opened.fact, now)
         except BaseException:
             parts.files.remove_content(opened.files)
             raise

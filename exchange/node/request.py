@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from exchange.errors import Forbidden, Invalid, Json, NotFound
 from keys.directory import Directory
 from schemas import limits
-from schemas.catalogue import edition
 from schemas.content import Attachment
 from schemas.errors import DecodeError
 from schemas.ids import SECRETARIAT, MemberId, member_id
@@ -30,7 +29,7 @@ L = TypeVar("L", Onward, Purpose, Tlp, Precedence)
 
 
 class SendRequest(BaseModel):
-    """Body of `POST /v1/messages`."""
+    """Body of `POST /v1/messages`. `thread`: a record, or a message that holds it, which the record is to refer to."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,6 +44,7 @@ class SendRequest(BaseModel):
     copy_secretariat: bool = False
     precedence: str = Precedence.ROUTINE.label
     expires: str | int = _DEFAULT_EXPIRES
+    thread: str | None = Field(None, max_length=255, pattern="^([0-9a-f]{32}|[0-9a-f-]{36}|urn:.+)$")
 
 
 class ForwardRequest(BaseModel):
@@ -117,11 +117,13 @@ def moment(text: str | None, field: str, *, end_of_day: bool = False) -> int | N
     return int(parsed.timestamp())
 
 
-def complete_record(request: SendRequest, sender: MemberId, record_id: str, now: int) -> dict[str, Any]:
+def complete_record(
+    request: SendRequest, sender: MemberId, record_id: str, catalogue_id: str, now: int
+) -> dict[str, Any]:
     """The request's record with the common fields that it leaves out."""
     common: dict[str, Any] = {
         "record_id": record_id,
-        "catalogue_id": edition().catalogue_id,
+        "catalogue_id": catalogue_id,
         "measure": request.measure,
         "originators": [sender],
         "recipients": sorted(request.to),
@@ -145,8 +147,8 @@ def marking(request: SendRequest) -> str:
 
 def checked_record(
     record: dict[str, Any], request: SendRequest, sender: MemberId, attachments: tuple[Attachment, ...] = ()
-) -> str:
-    """Validate a completed record against schema and request; gives its type. Raises Invalid with all faults."""
+) -> ValidationReport:
+    """Validate a completed record against schema and request. Raises Invalid with all faults."""
     report = validated(record, (sender,), marking(request), request.onward)
     for field, stated, asked in (
         ("measure", record.get("measure"), request.measure),
@@ -159,7 +161,7 @@ def checked_record(
     if record.get("attachments", []) != file_refs(attachments):
         detail = "/record/attachments: the record has to name exactly the files that travel with it: attach them"
         raise Invalid("attachments-differ", detail, {"path": "/record/attachments"})
-    return report.record_type
+    return report
 
 
 def validated(record: object, providers: tuple[str, ...], tlp: str, onward: str) -> ValidationReport:

@@ -17,6 +17,7 @@ from exchange.node.api import Api
 from exchange.node.compose import Composer, date_text
 from exchange.node.config import Listen
 from exchange.node.housekeeping import Housekeeper
+from exchange.node.indexing import index_stored
 from exchange.node.link import Link
 from exchange.node.parts import Parts
 from exchange.node.receiver import Receiver
@@ -53,7 +54,8 @@ class Node:
         """
         listen = self._parts.config.listen
         orphans = self._parts.files.remove_orphans(*await self._parts.stores.views.files())
-        self._log.info("node.start", member=self._parts.member, orphans=orphans)
+        indexed = await index_stored(self._parts)
+        self._log.info("node.start", member=self._parts.member, orphans=orphans, indexed=indexed)
         runner = web.AppRunner(self.api.application(), access_log=None, handle_signals=False, shutdown_timeout=2)
         await runner.setup()
         context = _tls_context(listen, folder)

@@ -6,13 +6,14 @@ Files stream into sealed content files as they arrive; nothing of a request that
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Iterator
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from exchange.errors import Invalid, Malformed, TooLarge, TooSlow
-from exchange.node.compose import Upload
+from exchange.node.draft import Upload
 from exchange.node.files import NodeFiles
 from schemas import limits
 from schemas.content import Attachment
@@ -62,6 +63,39 @@ async def read_request(request: web.Request, files: NodeFiles) -> tuple[object, 
         files.remove_content(upload.file for upload in uploads)
         raise
     return value, tuple(uploads)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A file to convert, with what it cannot say of the record."""
+
+    template: object
+    filename: str
+    data: bytes
+
+
+async def read_sheet(request: web.Request, most: int) -> Sheet:
+    """The form of a conversion: a part `template`, JSON, then a part `file` of at most `most` bytes.
+
+    Raises Malformed, TooLarge or TooSlow.
+    """
+    if not request.content_type.startswith("multipart/"):
+        raise Malformed("bad-form", "send a form: the part `template`, JSON, and then the part `file`")
+    try:
+        reader = await request.multipart()
+        first = await _timely(reader.next())
+        if not isinstance(first, BodyPartReader) or first.name != "template":
+            raise Malformed("bad-form", "the first part of the form has to be `template`, JSON")
+        template = await _parse(await _timely(_bounded(_pieces(first))))
+        second = await _timely(reader.next())
+        if not isinstance(second, BodyPartReader) or second.name != "file":
+            raise Malformed("bad-form", "the second part of the form has to be `file`, what is to be converted")
+        data = await _timely(_bounded(_pieces(second), most, "the file"))
+        if await _timely(reader.next()) is not None:
+            raise Malformed("bad-form", "nothing may follow the part `file`: convert one file at a time")
+    except (ValueError, HttpProcessingError):
+        raise Malformed("bad-form", "the form is not well-formed multipart/form-data") from None
+    return Sheet(template, second.filename or "original", data)
 
 
 async def _store_part(part: BodyPartReader, files: NodeFiles, most: int) -> Upload:
@@ -128,12 +162,12 @@ async def _timely(reading: Awaitable[T]) -> T:
         raise TooSlow("too-slow", f"the request did not arrive within {_READ_TIMEOUT} s: send it again") from None
 
 
-async def _bounded(pieces: AsyncIterator[bytes]) -> bytes:
+async def _bounded(pieces: AsyncIterator[bytes], most: int = _MAX_JSON, what: str = "the request's JSON") -> bytes:
     data = bytearray()
     async for piece in pieces:
         data += piece
-        if len(data) > _MAX_JSON:
-            raise TooLarge("request-too-large", f"the request's JSON exceeds {_MAX_JSON} bytes: use an attachment")
+        if len(data) > most:
+            raise TooLarge("request-too-large", f"{what} exceeds {most} bytes: use an attachment")
     return bytes(data)
 
 

@@ -1,20 +1,24 @@
 """Messages as the API shows them: stored rows, opened with the local key, as JSON."""
 
+import asyncio
 import json
 
-from exchange.errors import Json
+from exchange.errors import Json, TooLarge
+from exchange.node.access import Caller
 from exchange.node.compose import date_text
-from exchange.node.files import manifest_name
+from exchange.node.editions import is_adopted
 from exchange.node.parts import Parts
+from exchange.node.shelf import Shelf
+from exchange.node.stored import open_manifest, provision_of
+from exchange.records.chain import build
+from exchange.records.tree import Line, tree
 from exchange.storage.node_values import Message, OutboxEnvelope, RecipientRow
-from keys.digests import provision_digest
-from keys.vault import Vault
 from schemas.canon import decode
-from schemas.content import Manifest, read_manifest
+from schemas.content import Manifest
 from schemas.envelope import Core, decode_header
 from schemas.ids import Digest
-from schemas.limits import MAX_PROVISION, MAX_SMALL_OBJECT
-from schemas.provision import SIGNED_PROVISION, Provision
+from schemas.limits import MAX_SMALL_OBJECT, MAX_TIME
+from schemas.provision import Provision
 from schemas.receipt import SIGNED_RECEIPT
 from schemas.terms import Precedence
 
@@ -25,11 +29,12 @@ class Views:
     def __init__(self, parts: Parts) -> None:
         """Over the node's parts."""
         self._parts = parts
+        self._shelf = Shelf(parts)
 
     async def summary(self, message: Message) -> dict[str, Json]:
         """One line of a listing."""
         manifest = open_manifest(self._parts.keyring.vault, message)
-        provision = _provision(message)
+        provision = provision_of(message)
         rows = await self._parts.stores.views.recipients(message.id) if message.box == "outbox" else ()
         return {
             "id": message.id.hex(),
@@ -53,12 +58,13 @@ class Views:
             "attachments": _attachments(manifest),
         }
 
-    async def detail(self, message: Message) -> dict[str, Json]:
-        """Everything of one message."""
+    async def detail(self, message: Message, caller: Caller) -> dict[str, Json]:
+        """Everything of one message, and of its chain what the caller may see."""
         manifest = open_manifest(self._parts.keyring.vault, message)
         shown = await self.summary(message)
         shown["record"] = json.loads(manifest.body)
-        shown["provision"] = _provision_json(_provision(message))
+        shown.update(await self._place(message, caller))
+        shown["provision"] = _provision_json(provision_of(message))
         if message.box == "outbox":
             envelopes = await self._parts.stores.views.envelopes_of(message.id)
             shown["envelopes"] = [_envelope_json(envelope) for envelope in envelopes]
@@ -71,17 +77,40 @@ class Views:
             shown["envelopes"] = paths
         return shown
 
+    async def _place(self, message: Message, caller: Caller) -> dict[str, Json]:
+        """The record's own digest, its edition, and the chain that it is in."""
+        fact = await self._shelf.of(message)
+        shown: dict[str, Json] = {
+            "record_sha256": fact.digest,
+            "edition_adopted": is_adopted(fact.catalogue_id, self._parts.directory.current.charter),
+            "chain": [],
+            "current": None,
+        }
+        try:
+            held = await self._shelf.around((fact.record_id,), caller)
+        except TooLarge as fault:
+            return {**shown, "chain_fault": fault.detail}
+        chains = await asyncio.to_thread(build, {*held, fact})
+        current = chains.current(fact)
+        lines: list[Json] = [line_json(line) for line in tree(chains, fact.record_id)]
+        return {**shown, "chain": lines, "current": None if current is None else current.message}
 
-def open_manifest(vault: Vault, message: Message) -> Manifest:
-    """What a message was stored with; raises Undecryptable for another's, or one whose files were exchanged."""
-    return read_manifest(
-        vault.open("manifest", manifest_name(message.id, message.attachments), message.sealed_manifest)
-    )
 
-
-def _provision(message: Message) -> Provision:
-    all_signed = (decode(SIGNED_PROVISION, raw, 2 * MAX_PROVISION) for raw in message.signed_provisions)
-    return next(signed.provision for signed in all_signed if provision_digest(signed.body) == message.provision)
+def line_json(line: Line) -> dict[str, Json]:
+    """One record of a chain."""
+    return {
+        "depth": line.depth,
+        "record_id": line.record_id,
+        "message": line.message,
+        "action": line.action.value,
+        "by": list(line.by),
+        "language": line.language,
+        "issued_at": date_text(min(line.issued_at, MAX_TIME)),
+        "evidenced_at": date_text(line.evidenced_at) if line.evidenced_at is not None else None,
+        "state": line.state.value,
+        "reason": line.reason,
+        "missing": list(line.missing),
+    }
 
 
 def _recipient(row: RecipientRow) -> dict[str, Json]:

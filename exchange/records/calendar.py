@@ -85,12 +85,30 @@ def obligations(declaration: Declaration, facts: Iterable[RecordFact], now: int)
     return tuple(sorted(found, key=lambda row: (row.due, row.measure, row.partner, not row.ours)))
 
 
+def chosen(
+    rows: Iterable[Obligation],
+    *,
+    partner: str | None = None,
+    measure: str | None = None,
+    start: date | None = None,
+    end: date | None = None,
+) -> tuple[Obligation, ...]:
+    """Those with a partner, of a measure, due from `start` to `end`; what is None does not choose."""
+    return tuple(
+        row
+        for row in rows
+        if partner in (None, row.partner)
+        and measure in (None, row.measure)
+        and (start or row.due) <= row.due <= (end or row.due)
+    )
+
+
 def events(rows: Iterable[Obligation]) -> tuple[CalendarEvent, ...]:
     """The same as events for a calendar feed."""
     found = []
     for row in rows:
         way = f"to {row.partner}" if row.ours else f"from {row.partner}"
-        late = f", {row.days_late} days late" if row.days_late else ""
+        late = f", late by {row.days_late} day{'s' if row.days_late > 1 else ''}" if row.days_late else ""
         summary = f"Return {row.measure} {way} for {row.start} to {row.end}: {row.answer}{late}"
         uid = f"{row.measure}-{'to' if row.ours else 'from'}-{row.partner}-{row.due}".lower()
         found.append(CalendarEvent(uid, row.due, summary))

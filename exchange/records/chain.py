@@ -87,6 +87,15 @@ class Chains:
         line = self.lines.get(key_of(fact))
         return frozenset(key[0] for key, other in self.lines.items() if other == line)
 
+    def ended_by(self, fact: RecordFact) -> RecordFact | None:
+        """The first act that cancelled or withdrew the line, or the translation, that `fact` is in, if any did."""
+        key = key_of(fact)
+        line = self.lines.get(key, key)
+        acts = (
+            e for e in self.entries.values() if e.fact.action in ENDS and e.state in {State.CURRENT, State.UNRESOLVED}
+        )
+        return next((e.fact for e in acts if any(self.lines.get(on, on) == line for on in e.targets)), None)
+
     def standing(self) -> tuple[tuple[RecordFact, RecordFact], ...]:
         """For each line that holds and whose new record is here: that record and the current text, by evidence."""
         firsts = [e.fact for e in self.entries.values() if e.fact.action is Action.NEW and e.state in STANDING]
@@ -125,7 +134,7 @@ def judge(facts: Iterable[RecordFact], candidate: RecordFact, now: int) -> Verdi
     held = tuple(facts)
     intended = replace(candidate, evidenced_at=now)
     before = build(held)
-    if key_of(intended) in before.entries:
+    if before.named(intended.record_id):
         return Refused("its record_id is in use: give it one of its own")
     chains = build((*held, intended))
     entry = chains.entries[key_of(intended)]

@@ -22,6 +22,8 @@ from schemas.limits import MAX_PROVISIONS
 MAX_SOURCES: Final = MAX_PROVISIONS - 1
 COMMON_DATABASE: Final = "2.3.14"
 MODALITY_B: Final = "3.B"
+# Who holds an edition with one of the oldest has missed hundreds since; the list must fit beside its record.
+MAX_TRACES: Final = 1000
 _TEXTS: Final = frozenset({Action.NEW, Action.UPDATE, Action.CORRECTION})
 _OWN_RESULT: Final = "database-entry"
 
@@ -35,6 +37,7 @@ class Source:
         onward: the Provision's onward terms by their label.
         withdrawn: whether a provider withdrew the Provision.
         grounds: each member to whom `authorise` lets the Secretariat pass it now, with the ground's label.
+        barred: why it cannot go along whatever the grounds; None if it can.
     """
 
     fact: RecordFact
@@ -42,6 +45,7 @@ class Source:
     onward: str
     withdrawn: bool
     grounds: tuple[tuple[MemberId, str], ...]
+    barred: str | None = None
 
     def ground(self, member: MemberId) -> str | None:
         """On which ground a member may have it; None if it may not."""
@@ -158,9 +162,10 @@ def compile_edition(
 
 def compilation_json(compilation: Compilation) -> dict[str, Json]:
     """The list that accompanies an edition: what it stands on, and what is void."""
+    named = compilation.topic.priority_area
     return {
         "measure": compilation.topic.measure,
-        "priority_area": compilation.topic.priority_area,
+        **({} if named is None else {"priority_area": named}),
         "edition": compilation.edition,
         "audience": list(compilation.audience),
         "provisions": list(compilation.provisions),
@@ -172,6 +177,7 @@ def compilation_json(compilation: Compilation) -> dict[str, Json]:
                 "sha256": row.digest,
                 "originators": list(row.originators),
                 "measure": row.measure,
+                "consents": [{"originator": state, "ground": ground} for state, ground in row.consents],
             }
             for row in compilation.rows
         ],
@@ -215,6 +221,8 @@ def _obstacle(source: Source, chains: Chains, readers: Sequence[MemberId]) -> st
         return f"it is {state}"
     if SECRETARIAT not in fact.recipients:
         return "it was not submitted to the Secretariat (1.6)"
+    if source.barred is not None:
+        return source.barred
     barred = [member for member in readers if source.ground(member) is None]
     return f"no consent of {' and '.join(fact.originators)} for {', '.join(barred)} (1.7)" if barred else None
 
@@ -248,4 +256,4 @@ def _traces(
         for row in previous.rows
         if (row.record_id, row.provision) not in standing
     ]
-    return (*kept, *gone)
+    return (*kept, *gone)[-MAX_TRACES:]

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from schemas.ids import MemberId
+from schemas.limits import MAX_TIME
 
 ACTUAL: Final = "actual"
 
@@ -143,10 +144,10 @@ def record_fact(record: Mapping[str, Any], exact: bytes, envelope: EnvelopeFacts
 
 
 def seconds(timestamp: str) -> int:
-    """Unix seconds of a `timestamp` member, rounded down."""
+    """Unix seconds of a `timestamp` member, rounded down; by its offset it may lie beyond `MAX_TIME`."""
     return int((datetime.fromisoformat(timestamp) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() // 1)
 
 
 def day_of(time: int) -> date:
-    """The day, UTC, of Unix seconds."""
-    return datetime.fromtimestamp(time, UTC).date()
+    """The day, UTC, of Unix seconds; the last one of the calendar for what lies beyond it."""
+    return datetime.fromtimestamp(min(time, MAX_TIME), UTC).date()

@@ -44,7 +44,7 @@ _CLOSED_BY: Final[Mapping[str, str | None]] = {
 _BACK_TO: Final = {"A6": "A4", "A7": "A4", "B7": "B6", "B8": "B4"}
 _NOT_AGREED: Final = frozenset({"not-agreed", "returned"})
 _AGREED: Final = "agreed"
-_MODALITIES: Final = ("3.A", "3.B")
+MODALITIES: Final = ("3.A", "3.B")
 _CHAIR_SIGNS: Final = frozenset({"CICA Chairman", "SWG", "SOC", "Specialized meeting"})
 
 
@@ -97,11 +97,15 @@ class Next:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A thread: steps taken (those that went back included), records that were no valid step and why, what is open."""
+    """A thread: steps taken (those that went back included), records that were no valid step and why, what is open.
+
+    `ended`: its last step, the SOC's, was taken and stands.
+    """
 
     done: tuple[Taken, ...]
     refused: tuple[tuple[str, str], ...]
     open: tuple[Next, ...]
+    ended: bool
 
 
 class _Progress:
@@ -155,11 +159,11 @@ def status(thread: Iterable[RecordFact], measure: str, bodies: Bodies, now: int,
         for step in steps
         if _CLOSED_BY[step.step] not in taken and (step.step != "A7" or _swg_agreed(progress))
     )
-    return Status(tuple(progress.done), tuple(progress.refused), open_steps)
+    return Status(tuple(progress.done), tuple(progress.refused), open_steps, steps[-1].step in taken)
 
 
 def _step(fact: RecordFact) -> Step | None:
-    if fact.measure not in _MODALITIES or not catalogue.knows(fact.catalogue_id):
+    if fact.measure not in MODALITIES or not catalogue.knows(fact.catalogue_id):
         return None
     record: dict[str, Any] = {
         "action": fact.action.value,
@@ -172,11 +176,15 @@ def _step(fact: RecordFact) -> Step | None:
 
 
 def _read(thread: Iterable[RecordFact], measure: str, mode: str, bodies: Bodies) -> _Progress:
-    """Every record of the thread that stands, each judged at its own time by those before it."""
+    """Every record of the thread that stands, each judged at its own time by those before it.
+
+    What the relay accepted in one second is read in the order of the steps: evidence tells no finer.
+    """
     progress = _Progress()
     chains = build(fact for fact in thread if (fact.measure, fact.mode) == (measure, mode))
-    for first, text in chains.standing():
-        step = _step(text)
+    rows = [(first, text, _step(text)) for first, text in chains.standing()]
+    rows.sort(key=lambda row: (row[0].evidenced_at or 0, row[2].step if row[2] else "", row[0].order))
+    for first, text, step in rows:
         if step is None or first.evidenced_at is None:
             continue
         verdict = _judge(progress, step, text, bodies, first.evidenced_at)

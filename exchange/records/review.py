@@ -6,23 +6,21 @@ one is a state's own choice (1.3), and it may leave out what it received from ot
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 from exchange.errors import Invalid, Json
 from exchange.records.calendar import is_nil
 from exchange.records.chain import STANDING, State, build
 from exchange.records.facts import ACTUAL, Action, RecordFact
-from exchange.records.reader import Reader
 from schemas.ids import MemberId
 
-# Three times the Catalogue's 54 measures, for each of as many states as an envelope has recipients: a bound on input.
-MAX_ROWS: Final = 10_000
+MEASURE: Final = "1.8"
+RECORD_TYPE: Final = "implementation-review"
 _CODE: Final = "bad-review"
-_MEASURE: Final = r"(2\.[1-5]\.\d{1,2}(\.[a-d])?|3\.[AB]|1\.[58])"
 _COUNTED: Final = STANDING | {State.CANCELLED}
 
 
@@ -99,6 +97,11 @@ def count(
     return Report(reporter, catalogue_id, start, end, tuple(counts))
 
 
+def without_text(fact: RecordFact) -> RecordFact:
+    """As much of a fact as `count` needs, so that all that a node holds fit in memory together."""
+    return replace(fact, title={}, body={"form": "nil"} if is_nil(fact.body) else {})
+
+
 def merge(reports: Sequence[Report]) -> tuple[Row, ...]:
     """Put reports of one edition and period together, by measure and state.
 
@@ -126,7 +129,7 @@ def merge(reports: Sequence[Report]) -> tuple[Row, ...]:
 
 
 def report_json(report: Report) -> dict[str, Json]:
-    """The report as it is submitted."""
+    """The report as it is submitted: the body of a record of type `implementation-review`."""
     return {
         "reporter": report.reporter,
         "catalogue": report.catalogue_id,
@@ -159,41 +162,22 @@ def row_json(row: Row) -> dict[str, Json]:
     }
 
 
-def parse_report(value: object, sender: MemberId) -> Report:
-    """Read a submitted report.
-
-    Args:
-        value: as a strict JSON parser read it.
-        sender: whose Provision it came under; a state reports for itself only.
-
-    Raises:
-        Invalid: (bad-review) with the path at fault.
-    """
-    table = Reader(value, "", _CODE)
-    reporter = table.member("reporter")
-    if reporter != sender:
-        raise table.fault("reporter", f"{sender}, who sent it")
-    catalogue_id = table.text("catalogue", r"[a-z0-9]+(-[a-z0-9]+)*", "an edition of the Catalogue")
-    start, end = table.day("start"), table.day("end")
-    if end < start:
-        raise table.fault("end", "a day not before start")
-    counts = [_count(row) for row in table.tables("counts", MAX_ROWS)]
-    table.done()
-    keys = [(row.measure, row.state) for row in counts]
-    if keys != sorted(set(keys)):
-        raise table.fault("counts", "each measure and state once, ascending")
-    return Report(reporter, catalogue_id, start, end, tuple(counts))
-
-
-def _count(row: Reader) -> Count:
-    found = Count(
-        row.text("measure", _MEASURE, "a measure's number"),
-        row.member("state"),
-        row.count("records"),
-        row.count("nil"),
-        row.count("replies"),
+def report_of(body: Mapping[str, Any]) -> Report:
+    """The report that a valid record of type `implementation-review` submits."""
+    counts = (
+        Count(row["measure"], MemberId(row["state"]), row["records"], row["nil"], row["replies"])
+        for row in body["counts"]
     )
-    row.done()
-    if found.nil > found.records:
-        raise row.fault("nil", "at most as many as records")
-    return found
+    start, end = date.fromisoformat(body["start"]), date.fromisoformat(body["end"])
+    return Report(MemberId(body["reporter"]), body["catalogue"], start, end, tuple(counts))
+
+
+def submitted(facts: Iterable[RecordFact], catalogue_id: str, start: date, end: date) -> tuple[Report, ...]:
+    """The latest standing report of each state on one edition and period, ascending by reporter."""
+    chains = build(fact for fact in facts if fact.record_type == RECORD_TYPE and fact.mode == ACTUAL)
+    found: dict[MemberId, Report] = {}
+    for _, text in chains.standing():
+        report = report_of(text.body)
+        if text.measure == MEASURE and (report.catalogue_id, report.start, report.end) == (catalogue_id, start, end):
+            found[report.reporter] = report
+    return tuple(found[reporter] for reporter in sorted(found))

@@ -7,7 +7,8 @@ to besides is not drawn in, so that nobody joins two threads by naming both.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from exchange.records.facts import RecordFact
+from exchange.records.facts import Action, RecordFact
+from exchange.records.links import distinct
 
 _REFS: Final = (
     "activity_ref",
@@ -17,7 +18,7 @@ _REFS: Final = (
     "tasking_ref",
     "thread_id",
 )
-_NOMINATION: Final = "expert-nomination"
+NOMINATION: Final = "expert-nomination"
 
 
 def refers_to(fact: RecordFact) -> tuple[str, ...]:
@@ -54,12 +55,23 @@ def thread_of(facts: Iterable[RecordFact], start: RecordFact) -> tuple[RecordFac
     found.extend(
         fact
         for fact in held
-        if fact.record_type == _NOMINATION
+        if fact.record_type == NOMINATION
         and fact.record_id not in ids
         and area(fact) in areas
         and fact.measure == start.measure
     )
     return tuple(sorted(found, key=lambda fact: fact.order))
+
+
+def starts(facts: Iterable[RecordFact]) -> tuple[RecordFact, ...]:
+    """The records that begin a thread, by evidence: new ones that name none of the others. Nominations begin none."""
+    held = distinct(facts)[0].values()
+    ids = {fact.record_id for fact in held}
+    return tuple(
+        fact
+        for fact in held
+        if fact.action is Action.NEW and fact.record_type != NOMINATION and ids.isdisjoint(refers_to(fact))
+    )
 
 
 def area(fact: RecordFact) -> str | None:

@@ -29,14 +29,9 @@ class SqliteOutbox:
 
         def job(connection: sqlite3.Connection) -> bytes:
             if idempotency is not None:
-                row = connection.execute(
-                    "SELECT request, message FROM idempotency WHERE token = ? AND key = ?",
-                    (idempotency.token, idempotency.key),
-                ).fetchone()
-                if row is not None and row["request"] != idempotency.request:
-                    raise Conflict("idempotency-key-used", "this key was used for another request: choose a new one")
-                if row is not None:
-                    return bytes(row["message"])
+                stored = _stored_for(connection, idempotency)
+                if stored is not None:
+                    return stored
                 connection.execute(
                     "INSERT INTO idempotency (token, key, request, message) VALUES (?, ?, ?, ?)",
                     (idempotency.token, idempotency.key, idempotency.request, message.id),
@@ -47,6 +42,10 @@ class SqliteOutbox:
             return message.id
 
         return await self._db.write(job)
+
+    async def stored_for(self, idempotency: Idempotency) -> bytes | None:
+        """See the port."""
+        return await self._db.read(lambda connection: _stored_for(connection, idempotency))
 
     async def queued(self, now: int, limit: int) -> tuple[Message, ...]:
         """See the port."""
@@ -179,6 +178,17 @@ class SqliteOutbox:
                 move_recipients(connection, row["message"], RecipientState(state), now)
 
         await self._db.write(job)
+
+
+def _stored_for(connection: sqlite3.Connection, idempotency: Idempotency) -> bytes | None:
+    row = connection.execute(
+        "SELECT request, message FROM idempotency WHERE token = ? AND key = ?", (idempotency.token, idempotency.key)
+    ).fetchone()
+    if row is None:
+        return None
+    if row["request"] != idempotency.request:
+        raise Conflict("idempotency-key-used", "this key was used for another request: choose a new one")
+    return bytes(row["message"])
 
 
 def _due(connection: sqlite3.Connection, clause: str, values: tuple[int, ...]) -> tuple[Message, ...]:

@@ -12,13 +12,16 @@ from exchange.storage.node_values import (
     Alarm,
     Arrival,
     Event,
+    HeldRecord,
     Idempotency,
+    IndexRow,
     LateStream,
     Message,
     OutboxEnvelope,
     Place,
     ReceivedEnvelope,
     RecipientRow,
+    RecordRow,
     SettledStream,
     StreamOut,
     Token,
@@ -30,6 +33,10 @@ class OutboxStore(Protocol):
 
     async def add_message(self, message: Message, idempotency: Idempotency | None) -> bytes:
         """Store a message; gives its id, or the earlier one's for the same key and request. Raises Conflict."""
+        ...
+
+    async def stored_for(self, idempotency: Idempotency) -> bytes | None:
+        """The message that this key and request stored before. Raises Conflict for a key of another request."""
         ...
 
     async def queued(self, now: int, limit: int) -> tuple[Message, ...]:
@@ -182,6 +189,41 @@ class ViewStore(Protocol):
 
     async def files(self) -> tuple[frozenset[str], frozenset[bytes]]:
         """Names of content files and ids of spooled envelopes that are in use; any other file is an orphan."""
+        ...
+
+
+class RecordStore(Protocol):
+    """Which message holds which record, and which records name each other: by ids alone.
+
+    A message that was sent and will never be accepted by the relay holds none.
+    """
+
+    async def around(self, record_ids: tuple[str, ...], limit: int) -> tuple[RecordRow, ...] | None:
+        """The records with these ids, all that those name, and all that name any of them; each as far as it goes.
+
+        In the order of `seq`. None beyond `limit` ids or messages.
+        """
+        ...
+
+    async def about(
+        self, measures: tuple[str, ...] | None, record_type: str | None, limit: int
+    ) -> tuple[RecordRow, ...] | None:
+        """The records of these measures (None: of all) and of one type, if given, in the order of `seq`.
+
+        None beyond `limit` messages.
+        """
+        ...
+
+    async def held(self, messages: tuple[bytes, ...]) -> tuple[HeldRecord, ...]:
+        """Messages with their evidence, in the order asked for; those that are not here are left out."""
+        ...
+
+    async def due(self, after: bytes, limit: int) -> tuple[bytes, ...]:
+        """Messages whose record is not known here yet, ascending, from the one after `after`."""
+        ...
+
+    async def index(self, rows: tuple[IndexRow, ...]) -> None:
+        """What these messages hold; they are due no longer. A message that is known already is left as it is."""
         ...
 
 

@@ -5,6 +5,7 @@ import sqlite3
 
 from exchange.storage.node_values import (
     Alarm,
+    IndexRow,
     Message,
     OutboxEnvelope,
     ReceivedEnvelope,
@@ -64,6 +65,22 @@ def insert_message(connection: sqlite3.Connection, message: Message) -> None:
         "INSERT INTO attachments (message, position, file) VALUES (?, ?, ?)",
         [(message.id, attachment.position, attachment.file) for attachment in message.attachments],
     )
+    if message.record_id is None:
+        connection.execute("INSERT INTO records_due (message) VALUES (?)", (message.id,))
+    else:
+        insert_record(connection, IndexRow(message.id, message.record_id, message.named))
+
+
+def insert_record(connection: sqlite3.Connection, row: IndexRow) -> None:
+    """Which record a message holds and what that names, unless it is known."""
+    known = connection.execute(
+        "INSERT OR IGNORE INTO records (message, record_id) VALUES (?, ?)", (row.message, row.record_id)
+    )
+    if known.rowcount:
+        connection.executemany(
+            "INSERT OR IGNORE INTO record_names (message, named) VALUES (?, ?)",
+            [(row.message, named) for named in row.named],
+        )
 
 
 def message_of(connection: sqlite3.Connection, row: sqlite3.Row) -> Message:

@@ -18,7 +18,8 @@ class Message:
     """A ministry's message, sent or received. Times are Unix seconds; `recipients` are member codes.
 
     `id` is the first 16 bytes of the Provision's digest, at its sender and at every receiver; a forward's is its own.
-    `direct`: this copy was sent by a provider itself; it is not stored.
+    `direct`: this copy was sent by a provider itself. `record_id` and `named`: the record inside, and the records that
+    it names. These three are taken in and not given out again.
     """
 
     id: bytes
@@ -43,6 +44,37 @@ class Message:
     waits: str | None = None
     seq: int = 0
     direct: bool = False
+    record_id: str | None = None
+    named: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """Where a record is: its message, what decides who may see it, and the size of its sealed manifest in bytes."""
+
+    message: bytes
+    measure: str
+    record_type: str
+    ministry: str | None
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """The record in a message, and the records that it names."""
+
+    message: bytes
+    record_id: str
+    named: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRecord:
+    """A message with the evidence about it: the relay's receipts, and the acknowledgements of its recipients."""
+
+    message: Message
+    receipts: tuple[bytes, ...]
+    acknowledgements: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """A node's folder, and the one place where its keys, its store and its loops meet.
 
 node.toml             settings
+participation.toml    which measures the state takes part in, and with whom; optional
 keys/                 keystore: signing identity, encryption epochs, local key
 signing-request.cbm   what the state's root is asked to certify
 signing-key.cbm       the root's statement, once installed
@@ -23,7 +24,7 @@ from exchange.clock import Clock, SystemClock
 from exchange.errors import Conflict, Invalid
 from exchange.logs import configure_logging, get_logger
 from exchange.node.access import Scope, make_token
-from exchange.node.config import CONFIG_FILE, NodeConfig, load_config
+from exchange.node.config import CONFIG_FILE, NodeConfig, load_config, load_declaration
 from exchange.node.directory import DirectoryView
 from exchange.node.files import NodeFiles
 from exchange.node.keyring import Keyring
@@ -36,6 +37,7 @@ from exchange.storage.engine import Database
 from exchange.storage.node_evidence import SqliteEvidence
 from exchange.storage.node_inbox import SqliteInbox
 from exchange.storage.node_outbox import SqliteOutbox
+from exchange.storage.node_records import SqliteRecords
 from exchange.storage.node_values import Token
 from exchange.storage.node_views import SqliteAccess, SqliteViews
 from keys import primitives
@@ -137,6 +139,7 @@ def revoke_token(folder: Path, token_id: str) -> bool:
 async def open_parts(folder: Path, passphrase: bytes, clock: Clock) -> tuple[Parts, Database]:
     """Everything that a node's loops share. Raises KeystoreFault, StoreFault, Untrusted, Invalid."""
     config = load_config(folder)
+    declaration = load_declaration(folder, config.member)
     keyring = Keyring(MemberId(config.member), Keystore.open(folder / KEYS, passphrase))
     database = Database.open(folder / _DATABASE, "node")
     access = SqliteAccess(database)
@@ -147,12 +150,18 @@ async def open_parts(folder: Path, passphrase: bytes, clock: Clock) -> tuple[Par
         keyring=keyring,
         directory=directory,
         stores=Stores(
-            SqliteOutbox(database), SqliteEvidence(database), SqliteInbox(database), SqliteViews(database), access
+            SqliteOutbox(database),
+            SqliteEvidence(database),
+            SqliteInbox(database),
+            SqliteViews(database),
+            access,
+            SqliteRecords(database),
         ),
         files=NodeFiles(folder, keyring.vault),
         relay=RelayClient(config.relay_url, digests, keyring.signing, clock),
         clock=clock,
         wakes=Wakes(),
+        declaration=declaration,
     )
     return parts, database
 

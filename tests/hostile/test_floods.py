@@ -138,8 +138,8 @@ class TestAddedTerms:
         assert message is not None
         assert (len(message.signed_provisions), message.precedence, message.path) == (1, Precedence.FLASH, ("KAZ",))
         # KAZ allows all members; UZB has no say.
-        forwarded, new = await mng.composer.forward(message, {"to": ["XAA"]}, ministry(), None)
-        assert (new, len(forwarded)) == (True, 16)
+        forwarded = await mng.composer.forward(message, {"to": ["XAA"]}, ministry(), None)
+        assert (forwarded.new, len(forwarded.message)) == (True, 16)
 
     async def test_a_later_copy_of_a_co_recipient_changes_nothing(
         self, world: World, relay: HostileRelay, mng: TestNode

@@ -77,8 +77,8 @@ async def test_an_attachment_exchanged_before_it_is_sealed_is_not_sent(kaz: Test
     """Whoever can write rows would have another message's file go out under this one's recipients."""
     ids = []
     for data in (b"for all", b"for nobody"):
-        message, _ = await kaz.composer.send(request_of(["MNG"]), (upload(kaz, data),), ministry(), None)
-        ids.append(message)
+        taken = await kaz.composer.send(request_of(["MNG"]), (upload(kaz, data),), ministry(), None)
+        ids.append(taken.message)
     await kaz.database.write(
         lambda c: c.execute(
             "UPDATE attachments SET file = (SELECT file FROM attachments WHERE message = ?) WHERE message = ?",

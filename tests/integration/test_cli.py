@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import trustme
 
+from exchange.convert.milex import record_to_milex
 from exchange.demo.site import free_port
 from tests.support.cbm import answer, cbm, line, start
 from tests.support.running import MEASURE, budget
@@ -140,6 +141,13 @@ async def test_a_whole_round_by_the_command_line(folder: Path) -> None:
         assert shown["record"]["title"] == {"en": "A budget", "ru": "A budget"}
         assert [(file["filename"], file["size"]) for file in shown["attachments"]] == [("annex.bin", 256 * 1024)]
         assert (shown["provision"]["providers"], shown["provision"]["onward"]) == (["KAZ"], "none")
+
+        await work.ministry("MNG", "export", kept, "--as", "csv", "--out", "form.csv")
+        assert (work.folder / "form.csv").read_bytes() == await asyncio.to_thread(
+            record_to_milex, shown["record"], "csv"
+        )
+        exported = await work.ministry("MNG", "export", kept)
+        assert json.loads(exported["content"]) == shown["record"]
 
         code, out, err = await work.run("forward", kept, "--to", "UZB", *work.access("MNG"), "--json")
         problem = json.loads(out)

@@ -38,6 +38,7 @@ from exchange.storage.engine import Database
 from exchange.storage.node_evidence import SqliteEvidence
 from exchange.storage.node_inbox import SqliteInbox
 from exchange.storage.node_outbox import SqliteOutbox
+from exchange.storage.node_records import SqliteRecords
 from exchange.storage.node_views import SqliteAccess, SqliteViews
 from keys.keystore import Keystore
 from keys.primitives import random_bytes
@@ -71,8 +72,9 @@ def bare_record() -> dict[str, Any]:
 
 
 def record_of(sender: str, tlp: str = "AMBER", onward: str = "none") -> bytes:
-    """A valid record's bytes under terms."""
+    """A valid record's bytes under terms; each sender has an id of its own."""
     record = example("military-activity-notification", "field-exercise")
+    record["record_id"] = record["record_id"][:-6] + sender.encode().hex()[-6:]
     record["originators"] = [sender]
     record["handling"] = {"tlp": tlp, "onward": onward}
     return json.dumps(record, ensure_ascii=False).encode("utf-8")
@@ -128,8 +130,7 @@ class TestNode:
 
     async def write(self, to: list[str], **terms: object) -> bytes:
         """A ministry's message into the outbox; its id."""
-        message, _ = await self.composer.send(request_of(to, **terms), (), ministry(), None)
-        return message
+        return (await self.composer.send(request_of(to, **terms), (), ministry(), None)).message
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """All rows of a table, read beside the node."""
@@ -231,7 +232,12 @@ async def node(
         keyring=keyring,
         directory=DirectoryView(access, world.directory),
         stores=Stores(
-            SqliteOutbox(database), SqliteEvidence(database), SqliteInbox(database), SqliteViews(database), access
+            SqliteOutbox(database),
+            SqliteEvidence(database),
+            SqliteInbox(database),
+            SqliteViews(database),
+            access,
+            SqliteRecords(database),
         ),
         files=NodeFiles(home, keyring.vault),
         relay=relay.line(member) if isinstance(relay, HostileRelay) else relay,

@@ -8,7 +8,15 @@ from exchange.storage.engine import Database
 from exchange.storage.node_evidence import SqliteEvidence
 from exchange.storage.node_inbox import SqliteInbox
 from exchange.storage.node_outbox import SqliteOutbox
-from exchange.storage.node_port import AccessStore, EvidenceStore, InboxStore, OutboxStore, ViewStore
+from exchange.storage.node_port import (
+    AccessStore,
+    EvidenceStore,
+    InboxStore,
+    OutboxStore,
+    RecordStore,
+    ViewStore,
+)
+from exchange.storage.node_records import SqliteRecords
 from exchange.storage.node_values import (
     Arrival,
     Message,
@@ -43,6 +51,7 @@ class NodeStore:
         self.inbox: InboxStore = SqliteInbox(self.database)
         self.views: ViewStore = SqliteViews(self.database)
         self.access: AccessStore = SqliteAccess(self.database)
+        self.records: RecordStore = SqliteRecords(self.database)
 
     async def reopen(self) -> None:
         """As after a restart."""

@@ -30,6 +30,7 @@ from tests.support.entropy import Entropy
 from tests.support.realm import realm
 
 NOW = 1_800_000_000
+EDITION = "cica-catalogue-draft-2021-09-27"
 RECORD = b'{"type":"test"}'
 
 
@@ -63,8 +64,9 @@ class Parties:
         secretariat: bool = False,
         epochs: int = 3,
         seed: str = "world",
+        edition: str = EDITION,
     ) -> None:
-        fixed = realm(tuple(codes), tuple(observers), secretariat, now, epochs, seed)
+        fixed = realm(tuple(codes), tuple(observers), secretariat, now, epochs, seed, edition)
         self.now = now
         self.random = Entropy(f"{seed}/run")
         self.roots: Mapping[str, SigningIdentity] = fixed.roots

@@ -83,7 +83,13 @@ def signing_statement(member: str, key: SigningIdentity, now: int) -> SigningKey
 
 @lru_cache(maxsize=32)
 def realm(
-    codes: tuple[str, ...], observers: tuple[str, ...], secretariat: bool, now: int, epochs: int, seed: str
+    codes: tuple[str, ...],
+    observers: tuple[str, ...],
+    secretariat: bool,
+    now: int,
+    epochs: int,
+    seed: str,
+    edition: str,
 ) -> Realm:
     """Build a realm; the same arguments give the same keys and statements (ML-DSA signatures may differ)."""
     parties = dict.fromkeys(codes, Role.MEMBER) | dict.fromkeys(observers, Role.OBSERVER)
@@ -111,7 +117,7 @@ def realm(
         members=members,
         chairmanship=Chairmanship(MemberId(min(codes)), now - 30 * DAY, now + 700 * DAY),
         relays=(Relay("relay", relay.public, ()),),
-        editions=("2021-draft",),
+        editions=(edition,),
         quorums=Quorums(amend=quorum, witness=quorum),
         created=now - 30 * DAY,
     )

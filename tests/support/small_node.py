@@ -45,8 +45,13 @@ class SmallNode:
         faults: what happens to the next requests, in turn: a status, DROP_BEFORE or DROP_AFTER it has taken effect.
         seen: (method, path, idempotency key) of every request, refused ones included.
         queued: id by idempotency key; `sent` and `files` by id.
+        exports: content and note of an export, by id and format.
+        converted: format, query and parts (name, file name, content) of each conversion.
         events: (id, name, data); the stream ends after `events_per_connection` of them.
         resumed: Last-Event-ID of each connection to the events.
+        warnings: of every message that is sent.
+        whole: what a message has besides its summary.
+        told: what it answers at any other path, by path with its query.
     """
 
     def __init__(self) -> None:
@@ -57,10 +62,19 @@ class SmallNode:
         self.files: dict[str, list[tuple[str, str, bytes]]] = {}
         self.rows: dict[str, dict[str, Any]] = {}
         self.blobs: dict[tuple[str, int], bytes] = {}
+        self.exports: dict[tuple[str, str], tuple[bytes, str | None]] = {}
+        self.converted: list[tuple[str, dict[str, str], list[tuple[str | None, str | None, bytes]]]] = []
         self.events: list[tuple[str, str, dict[str, Any]]] = []
         self.events_per_connection = 100
         self.resumed: list[str | None] = []
+        self.warnings: list[dict[str, str]] = []
+        self.whole: dict[str, Any] = {
+            "record": {"record_type": "x"},
+            "provision": {"id": "p"},
+            "envelopes": [{"id": "e", "receipt": None}],
+        }
         self.refusal: dict[str, Any] | None = None
+        self.told: dict[str, Any] = {}
         self.url = ""
 
     def add(self, ident: str, **changes: object) -> None:
@@ -76,10 +90,13 @@ class SmallNode:
         app.router.add_get("/v1/messages", self._page)
         app.router.add_get("/v1/messages/{id}", self._message)
         app.router.add_get("/v1/messages/{id}/attachments/{index}", self._attachment)
+        app.router.add_get("/v1/messages/{id}/export", self._export)
+        app.router.add_post("/v1/convert/{from}", self._convert)
         app.router.add_post("/v1/messages/{id}/forward", self._forward)
         app.router.add_get("/v1/events", self._events)
         app.router.add_get("/v1/members", self._members)
         app.router.add_get("/v1/status", self._status)
+        app.router.add_get("/{path:.*}", self._tell)
         async with TestServer(app, host="127.0.0.1") as server:
             self.url = str(server.make_url("")).rstrip("/")
             yield self
@@ -118,7 +135,7 @@ class SmallNode:
         ident = self._queue(request)
         self.sent[ident] = message
         self.files[ident] = files
-        return web.json_response({"id": ident, "state": "queued"}, status=202)
+        return web.json_response({"id": ident, "state": "queued", "warnings": self.warnings}, status=202)
 
     async def _forward(self, request: web.Request) -> web.Response:
         if self.refusal is not None:
@@ -143,11 +160,26 @@ class SmallNode:
         found = self.rows.get(request.match_info["id"])
         if found is None:
             return problem(404, "unknown-message", "no such message")
-        whole = {"record": {"record_type": "x"}, "provision": {"id": "p"}, "envelopes": [{"id": "e", "receipt": None}]}
-        return web.json_response({**found, **whole})
+        return web.json_response({**found, **self.whole})
 
     async def _attachment(self, request: web.Request) -> web.Response:
         return web.Response(body=self.blobs[request.match_info["id"], int(request.match_info["index"])])
+
+    async def _export(self, request: web.Request) -> web.Response:
+        form = request.query["as"]
+        if (request.match_info["id"], form) not in self.exports:
+            return problem(404, "no-such-message", "there is no message with this id")
+        content, note = self.exports[request.match_info["id"], form]
+        return web.Response(body=content, headers={"Content-Type": "x/y"} | ({"CBM-Note": note} if note else {}))
+
+    async def _convert(self, request: web.Request) -> web.Response:
+        reader = await request.multipart()
+        parts = []
+        while (part := await reader.next()) is not None:
+            parts.append((part.name, part.filename, bytes(await part.read())))  # type: ignore[union-attr]  # as above
+        self.converted.append((request.match_info["from"], dict(request.query), parts))
+        fault = {"path": "/x", "found": "a", "expected": "b"}
+        return web.json_response({"record": {"body": {}}, "warnings": [fault], "attachment": {"size": 1}})
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         last = request.headers.get("Last-Event-ID")
@@ -166,6 +198,11 @@ class SmallNode:
 
     async def _status(self, _request: web.Request) -> web.Response:
         return web.json_response({"member": "MNG"})
+
+    async def _tell(self, request: web.Request) -> web.Response:
+        if request.path_qs not in self.told:
+            return problem(404, "no-such-path", f"nothing at {request.path_qs}")
+        return web.json_response(self.told[request.path_qs])
 
 
 def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> web.Response:

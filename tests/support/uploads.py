@@ -1,6 +1,6 @@
 """An attachment as the API leaves it: sealed on the disk, not yet in a message."""
 
-from exchange.node.compose import Upload
+from exchange.node.draft import Upload
 from keys.digests import sha256
 from schemas.content import Attachment
 from tests.support.node import TestNode

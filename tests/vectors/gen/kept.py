@@ -44,7 +44,7 @@ class VectorWorld(World):
     """Three states, one epoch each; entries and wraps as they were kept."""
 
     def __init__(self, kept: Kept) -> None:
-        super().__init__(codes=("KAZ", "MNG", "UZB"), epochs=1, seed="vectors")
+        super().__init__(codes=("KAZ", "MNG", "UZB"), epochs=1, seed="vectors", edition="2021-draft")
         self.kept = kept
         fresh = self.entries
         self.entries = tuple(

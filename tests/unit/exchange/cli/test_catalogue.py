@@ -63,6 +63,12 @@ def test_a_modality_is_shown_with_its_steps(capsys: pytest.CaptureFixture[str], 
     assert told["record_types"] == list(catalogue.record_types_of(number))
 
 
+def test_the_review_is_shown_with_its_record_type(capsys: pytest.CaptureFixture[str]) -> None:
+    told = json.loads(call(capsys, "show", "1.8", "--json")[1])
+    assert told["text"].startswith("The Member States will regularly review")
+    assert told["record_types"] == ["implementation-review"]
+
+
 @pytest.mark.parametrize("arguments", [("show", "2.9.9"), ("show", "2.1.1.B"), ("show",), ("show", "1.5")])
 def test_a_number_that_there_is_not_is_wrong_use_in_one_line(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]

@@ -10,6 +10,7 @@ import pytest
 
 from exchange.cli import main
 from schemas.limits import MIB
+from schemas.record_limits import MAX_RECORD_BYTES
 from schemas.validate import load_json, validate_record
 from tests.support.convert import alert, template
 from tests.support.records import example
@@ -73,6 +74,29 @@ def test_an_alert_out_of_order_is_refused_in_one_line_and_taken_from_an_accepted
     assert "as its attachment" in capsys.readouterr().err
     assert main.run(["convert", "record-to-cap", str(record), "--original", str(cap)]) == 0
     assert capsys.readouterr().out == cap.read_text()
+
+
+def test_a_refusal_names_each_element_that_the_oasis_schema_refuses(
+    cap: Path, given: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = cap.read_text().replace("<scope>Public</scope>", "").replace(">Met<", ">Rain<")
+    cap.write_text(text)
+    assert main.run(["convert", "cap-to-record", str(cap), "--template", str(given)]) == 1
+    error = capsys.readouterr().err
+    assert "/scope: found info" in error
+    assert "; /info/0/category/0: found 'Rain', expected one of Geo, Met" in error
+    assert error.count("\n") == 1
+
+
+def test_a_record_that_is_long_when_indented_is_written_so_that_it_can_be_sent(
+    cap: Path, given: Path, tmp_path: Path
+) -> None:
+    cap.write_bytes(cap.read_bytes().replace(b"</scope>", b"</scope>" + b"<code/>" * 205_000))
+    record = tmp_path / "record.json"
+    assert main.run(["convert", "cap-to-record", str(cap), "--template", str(given), "--out", str(record)]) == 0
+    whole = load_json(record.read_bytes())
+    validate_record(whole)
+    assert len(json.dumps(whole, ensure_ascii=False, indent=2)) > MAX_RECORD_BYTES
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
@@ -163,10 +187,12 @@ def test_an_invalid_record_is_not_exported(tmp_path: Path, capsys: pytest.Captur
     assert "/body/end" in capsys.readouterr().err
 
 
-def spreadsheet(sheet: bytes) -> bytes:
+def spreadsheet(sheet: bytes, parts: dict[str, bytes] | None = None) -> bytes:
     from exchange.convert.milex import record_to_milex  # noqa: PLC0415
 
-    return replaced(record_to_milex(example("defence-budget", "simplified-actual-outlay"), "xlsx"), {SHEET_PART: sheet})
+    return replaced(
+        record_to_milex(example("defence-budget", "simplified-actual-outlay"), "xlsx"), parts or {SHEET_PART: sheet}
+    )
 
 
 ENTITIES = b"".join(b"<!ENTITY a%d '%s'>" % (n, b"&a%d;" % (n - 1) * 10 if n else b"ha" * 500) for n in range(12))
@@ -177,6 +203,10 @@ HOSTILE: dict[str, tuple[str, bytes]] = {
     "deep nesting": ("cap-to-record", b"<a>" * 500_000),
     "a million rows": ("milex-import", spreadsheet(sheet_xml("<row><c><v>1</v></c></row>" * 1_000_000))),
     "a zip bomb": ("milex-import", spreadsheet(b" " * 200 * MIB)),
+    "a million styles": (
+        "milex-import",
+        spreadsheet(b"", {"xl/styles.xml": sheet_xml("").replace(b"sheetData", b"cellXfs") + b"<xf/>" * 1_500_000}),
+    ),
     "laughs in a sheet": ("milex-import", spreadsheet(b"<!DOCTYPE a [" + ENTITIES + b"]><a>&a11;</a>")),
     "a million lines": ("milex-import", b"a,b\n" * 1_000_000),
     "deep JSON": ("stix-import", b'{"type":' * 200_000),

@@ -82,6 +82,17 @@ async def test_what_the_user_leaves_out_is_left_to_the_node(node: SmallNode, cbm
     assert node.sent[json.loads(out)["id"]].keys() == {"to", "measure", "record"}
 
 
+async def test_a_thread_is_named_and_warnings_are_lines_of_diagnostics(node: SmallNode, cbm: Cbm) -> None:
+    node.warnings = [{"code": "partner-not-agreed", "detail": "not agreed with IND\x1b[2J"}]
+    code, out, err = await cbm(*SEND, "--thread", A, "--json")
+    answer = json.loads(out)
+    assert (code, answer["warnings"]) == (0, node.warnings)
+    assert node.sent[answer["id"]]["thread"] == A
+    assert err == "warning: not agreed with IND\\x1b[2J (partner-not-agreed)\n"
+    code, out, err = await cbm(*SEND)
+    assert (code, out.splitlines()[1:], err.count("\n")) == (0, ["state: queued"], 1)
+
+
 async def test_the_same_key_sends_once(node: SmallNode, cbm: Cbm) -> None:
     first = await cbm(*SEND, "--idempotency-key", "k1", "--json")
     assert await cbm(*SEND, "--idempotency-key", "k1", "--json") == first
@@ -159,6 +170,57 @@ async def test_a_message_is_shown_with_record_and_terms(node: SmallNode, cbm: Cb
     code, out, _ = await cbm("show", A)
     assert code == 0
     assert "record:\n  record_type: x" in out
+
+
+def line(number: int, **changes: object) -> dict[str, Any]:
+    """A row of a chain as the node writes it."""
+    return {
+        "depth": number,
+        "record_id": f"r{number}",
+        "message": f"{number:032x}",
+        "action": "correction",
+        "by": ["KAZ"],
+        "language": "en",
+        "issued_at": "2027-01-15T08:00:00Z",
+        "evidenced_at": "2027-01-15T08:00:01Z",
+        "state": "current",
+        "reason": None,
+        "missing": [],
+    } | changes
+
+
+async def test_a_chain_is_shown_as_lines_with_what_holds_now(node: SmallNode, cbm: Cbm) -> None:
+    node.add(A)
+    chain = [
+        line(0, action="new", state="superseded", by=["KAZ", "UZB"]),
+        line(1, language="kk\x1b[2J"),
+        line(2, state="refused", reason="only KAZ may correct it, not MNG", by=["MNG"]),
+        line(2, state="unresolved", missing=["r8", "r9"], evidenced_at=None),
+    ]
+    node.whole |= {"chain": chain, "current": chain[1]["message"], "record_sha256": "ab" * 32}
+    code, out, _ = await cbm("show", A)
+    assert code == 0
+    assert f"record_sha256: {'ab' * 32}" in out
+    when = "2027-01-15T08:00:01Z"
+    assert out[out.index("chain:") :].splitlines() == [
+        "chain:",
+        f"  new by KAZ and UZB, {when}, en: superseded",
+        f"    record r0, message {0:032x}",
+        f"    correction by KAZ, {when}, kk\\x1b[2J: current <- holds now",
+        f"      record r1, message {1:032x}",
+        f"      correction by MNG, {when}, en: refused",
+        f"        record r2, message {2:032x}",
+        "        because: only KAZ may correct it, not MNG",
+        "      correction by KAZ, not accepted yet, en: unresolved",
+        f"        record r2, message {2:032x}",
+        "        refers to what is not here: r8, r9",
+    ]
+    _, out, _ = await cbm("show", A, "--json")
+    told = json.loads(out)
+    assert (told["chain"], told["current"]) == (chain, chain[1]["message"])
+    node.whole |= {"current": None}
+    _, out, _ = await cbm("show", A)
+    assert out.splitlines()[-1] == "  nothing of this chain that this token may see holds now"
 
 
 async def test_a_message_is_forwarded(node: SmallNode, cbm: Cbm) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from exchange.node.compose import Upload
+from exchange.node.draft import Upload
 from schemas.content import Attachment
 from schemas.envelope import decode_header
 from schemas.ids import Digest

@@ -28,6 +28,7 @@ from tests.support.node import MEASURE, bare_record
 from tests.support.world import NOW, World
 
 KAZ = MemberId("KAZ")
+EDITION = "cica-catalogue-draft-2021-09-27"
 
 
 def request(**changes: object) -> SendRequest:
@@ -148,12 +149,12 @@ def test_a_code_by_its_label() -> None:
 
 def test_a_record_is_completed_with_what_the_request_says(world: World) -> None:
     asked = request(to=["UZB", "MNG"], tlp="AMBER")
-    record = complete_record(asked, KAZ, "019ec96f-ae00-7f5b-8166-2a88e10c64b5", NOW)
+    record = complete_record(asked, KAZ, "019ec96f-ae00-7f5b-8166-2a88e10c64b5", EDITION, NOW)
     assert record["originators"] == ["KAZ"]
     assert record["recipients"] == ["MNG", "UZB"]
     assert record["handling"] == {"tlp": "AMBER", "onward": "none"}
     assert record["issued_at"] == bare_record()["issued_at"]
-    assert checked_record(record, asked, KAZ) == "military-activity-notification"
+    assert checked_record(record, asked, KAZ).record_type == "military-activity-notification"
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,7 @@ def test_a_record_is_completed_with_what_the_request_says(world: World) -> None:
 )
 def test_a_record_that_says_otherwise_than_the_request(stated: dict[str, Any], path: str | None, fault: str) -> None:
     asked = request(record={**bare_record(), **stated})
-    record = complete_record(asked, KAZ, "019ec96f-ae00-7f5b-8166-2a88e10c64b5", NOW)
+    record = complete_record(asked, KAZ, "019ec96f-ae00-7f5b-8166-2a88e10c64b5", EDITION, NOW)
     with pytest.raises(Invalid) as caught:
         checked_record(record, asked, KAZ)
     assert caught.value.code == fault
@@ -222,9 +223,9 @@ def test_the_marking_that_nobody_chose_is_that_of_the_type(record_type: object, 
 def test_a_record_that_names_files_that_do_not_travel_with_it_is_refused() -> None:
     ref = {"filename": "map.pdf", "media_type": "application/pdf", "size": 1, "sha256": "00" * 32}
     asked = request(record={**bare_record(), "attachments": [ref]})
-    record = complete_record(asked, KAZ, "019ec96f-ae00-7f5b-8166-2a88e10c64b5", NOW)
+    record = complete_record(asked, KAZ, "019ec96f-ae00-7f5b-8166-2a88e10c64b5", EDITION, NOW)
     with pytest.raises(Invalid) as caught:
         checked_record(record, asked, KAZ)
     assert code_of(caught) == ("attachments-differ", "/record/attachments")
     held = Attachment("map.pdf", "application/pdf", 1, Digest(bytes(32)))
-    assert checked_record(record, asked, KAZ, (held,)) == record["record_type"]
+    assert checked_record(record, asked, KAZ, (held,)).record_type == record["record_type"]

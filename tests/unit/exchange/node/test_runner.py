@@ -31,6 +31,27 @@ async def test_before_its_key_is_published_a_node_asks_to_try_later(kaz: TestNod
     assert kaz.facts() == before
 
 
+async def test_messages_of_an_earlier_version_are_indexed_before_the_node_answers(kaz: TestNode) -> None:
+    message = await kaz.write(["MNG"])
+    indexed = kaz.rows("records")
+    await kaz.database.write(
+        lambda c: (c.execute("DELETE FROM records"), c.execute("INSERT INTO records_due VALUES (?)", (message,)))
+    )
+    config = kaz.parts.config.model_copy(update={"listen": Listen(port=0)})
+    running = Node(replace(kaz.parts, config=config), None)
+    stop = asyncio.Event()
+    found: list[object] = []
+
+    def ready(_url: str) -> None:
+        found.append(kaz.rows("records"))
+        stop.set()
+
+    async with asyncio.timeout(20):
+        await running.serve(kaz.folder, ready, stop)
+    assert found == [indexed]
+    assert kaz.rows("records_due") == []
+
+
 async def test_a_loop_that_fails_is_told_and_begins_again_while_the_others_go_on(
     kaz: TestNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -179,10 +179,10 @@ async def test_a_store_that_is_busy_is_not_the_end_of_the_loop(kaz: TestNode, mo
 
 
 async def large(kaz: TestNode, precedence: str = "routine") -> bytes:
-    message, _ = await kaz.composer.send(
+    taken = await kaz.composer.send(
         request_of(["MNG"], precedence=precedence), (upload(kaz, b"x" * 200_000),), ministry(), None
     )
-    return message
+    return taken.message
 
 
 async def test_a_large_message_that_fails_its_own_check_rests_longer_after_each_try(

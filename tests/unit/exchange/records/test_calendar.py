@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.records.calendar import Answer, Obligation, events, is_nil, obligations, stated_day
+from exchange.records.calendar import Answer, Obligation, chosen, events, is_nil, obligations, stated_day
 from exchange.records.facts import Box, RecordFact
 from exchange.records.participation import Declaration, parse_declaration
 from tests.support.facts import XAB, at, fact
@@ -182,8 +182,19 @@ def test_events_have_a_stable_name_and_say_how_it_stands() -> None:
     assert [event.uid for event in sent] == [event.uid for event in missing]
     assert sent[0].uid == "2.1.1.b-to-xab-2027-01-31"
     assert sent[0].summary == "Return 2.1.1.b to XAB for 2026-01-01 to 2026-12-31: sent"
-    assert missing[0].summary.endswith("missing, 1 days late")
+    assert missing[0].summary.endswith("missing, late by 1 day")
     assert len({event.uid for event in sent}) == len(sent)
+
+
+def test_rows_are_chosen_by_partner_measure_and_due_day() -> None:
+    found = rows([])
+    day = date(2027, 1, 31)
+    assert chosen(found) == tuple(found)
+    assert chosen(found, partner="XAB", measure="2.1.1.b", start=day) == tuple(found)
+    assert chosen(found, partner="XAC") == chosen(found, measure="2.1.1.a") == ()
+    assert {row.due for row in chosen(found, start=day, end=day)} == {day}
+    assert {row.due for row in chosen(found, start=date(2027, 2, 1))} == {date(2028, 1, 31)}
+    assert {row.due for row in chosen(found, end=day)} == {day}
 
 
 @pytest.mark.parametrize(

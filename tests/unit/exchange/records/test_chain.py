@@ -206,6 +206,10 @@ class TestJudge:
         verdict = judge([RECORD], fact("r", when=None, text="other"), START)
         assert verdict == Refused("its record_id is in use: give it one of its own")
 
+    def test_an_id_of_another_states_record_is_refused(self) -> None:
+        verdict = judge([RECORD], fact("r", by="XAB", when=None, text="other"), START)
+        assert verdict == Refused("its record_id is in use: give it one of its own")
+
     def test_a_record_that_refers_to_itself_is_refused(self) -> None:
         verdict = judge([], fact("u", "update", "u", when=None), START)
         assert verdict == Refused("its references run in a circle")

@@ -41,6 +41,16 @@ def test_every_step_in_its_order_is_allowed_without_warning(whole: list[RecordFa
     done = status(whole, whole[0].measure, BODIES, NOW)
     assert [row.record_id for row in done.done] == [one.record_id for one in whole]
     assert done.refused == ()
+    assert done.ended
+    assert not status(whole[:-1], whole[0].measure, BODIES, NOW).ended
+
+
+@pytest.mark.parametrize("whole", [A, B], ids=["A", "B"])
+def test_what_was_accepted_in_one_second_is_read_in_the_order_of_the_steps(whole: list[RecordFact]) -> None:
+    at_once = [replace(one, evidenced_at=START + 5) for one in whole]
+    found = status(at_once, whole[0].measure, BODIES, NOW)
+    assert sorted(row.step for row in found.done) == [row.step for row in found.done]
+    assert (len(found.done), found.refused, found.ended) == (len(whole), (), True)
 
 
 @pytest.mark.parametrize(

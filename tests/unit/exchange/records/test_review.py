@@ -1,22 +1,36 @@
-"""Counts for the review of 1.8: evidence only, nothing of the content, and strict reading of what others submit."""
+"""Counts for the review of 1.8: evidence only, nothing of the content, and what becomes of the reports submitted."""
 
 import json
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 import pytest
 
-from exchange.errors import Invalid, Json
+from exchange.errors import Invalid
 from exchange.records.facts import RecordFact
-from exchange.records.review import Count, Report, count, merge, parse_report, report_json, row_json
+from exchange.records.review import (
+    RECORD_TYPE,
+    Count,
+    Report,
+    count,
+    merge,
+    report_json,
+    report_of,
+    row_json,
+    submitted,
+    without_text,
+)
 from tests.support.facts import EDITION, XAA, XAB, XAC, at, fact
+from tests.support.records import example, refusals, warnings
 
 START, END = date(2026, 1, 1), date(2026, 12, 31)
 
 
 def counted(facts: list[RecordFact], *, own_only: bool = False) -> tuple[Count, ...]:
-    return count(facts, XAA, EDITION, START, END, own_only=own_only).counts
+    """The counts, which are the same without a text."""
+    found = count(facts, XAA, EDITION, START, END, own_only=own_only).counts
+    assert count(map(without_text, facts), XAA, EDITION, START, END, own_only=own_only).counts == found
+    return found
 
 
 def when(day: str = "2026-05-01") -> int:
@@ -103,35 +117,48 @@ def test_a_state_is_not_counted_twice_and_periods_are_not_mixed() -> None:
         merge([report("XAA"), report("XAB", start=date(2025, 1, 1))])
 
 
-def test_what_is_written_reads_back() -> None:
+def test_what_is_written_is_a_valid_record_and_reads_back() -> None:
     made = report("XAA", ("2.1.1.b", "XAA", 2), ("2.4.3", "XAB", 1))
-    assert parse_report(json.loads(json.dumps(report_json(made))), XAA) == made
+    record = example("implementation-review", "own-and-received")
+    record |= {"body": json.loads(json.dumps(report_json(made))), "issued_at": "2027-01-02T00:00:00Z"}
+    assert (refusals(record), warnings(record)) == ({}, [])
+    assert report_of(record["body"]) == made
 
 
-FAULTS: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
-    ("reporter", lambda raw: raw.update(reporter="XAB")),
-    ("catalogue", lambda raw: raw.update(catalogue="A B")),
-    ("start", lambda raw: raw.update(start="2026-1-1")),
-    ("end", lambda raw: raw.update(end="2025-01-01")),
-    ("counts", lambda raw: raw.update(counts={})),
-    ("counts", lambda raw: raw["counts"].reverse()),
-    ("counts", lambda raw: raw["counts"].append(raw["counts"][1])),
-    ("counts", lambda raw: raw.update(counts=raw["counts"] * 5001)),
-    ("counts/0", lambda raw: raw["counts"].insert(0, None)),
-    ("counts/0/measure", lambda raw: raw["counts"][0].update(measure="9.9")),
-    ("counts/0/records", lambda raw: raw["counts"][0].update(records=-1)),
-    ("counts/0/records", lambda raw: raw["counts"][0].update(records=1.0)),
-    ("counts/0/nil", lambda raw: raw["counts"][0].update(nil=3)),
-    ("counts/0/replies", lambda raw: raw["counts"][0].pop("replies")),
-    ("counts/0/title", lambda raw: raw["counts"][0].update(title="x")),
-    ("partners", lambda raw: raw.update(partners=["XAB"])),
-]
+def handed_in(record_id: str, made: Report, action: str = "new", on: str = "", **more: Any) -> RecordFact:  # noqa: ANN401
+    """A report as the record that submits it."""
+    more = {"measure": "1.8", "when": when(), **more}
+    return fact(
+        record_id,
+        action,
+        on or (),
+        by=made.reporter,
+        to="CICA",
+        record_type="implementation-review",
+        body=report_json(made),
+        **more,
+    )
 
 
-@pytest.mark.parametrize(("path", "change"), FAULTS, ids=[f"{i}-{path}" for i, (path, _) in enumerate(FAULTS)])
-def test_a_faulty_report_is_refused_with_its_path(path: str, change: Callable[[dict[str, Any]], object]) -> None:
-    raw: dict[str, Json] = report_json(report("XAA", ("2.1.1.b", "XAA", 2), ("2.4.3", "XAB", 1)))
-    change(raw)
-    with pytest.raises(Invalid) as caught:
-        parse_report(raw, XAA)
-    assert (caught.value.code, caught.value.detail.split(":")[0]) == ("bad-review", path)
+def test_the_latest_report_of_each_state_counts_as_it_was_corrected() -> None:
+    first, second, third = (report("XAA", ("2.1.1.b", "XAA", number)) for number in (1, 2, 3))
+    other = report("XAB", ("2.1.1.b", "XAA", 2))
+    facts = [
+        handed_in("r", first),
+        handed_in("c", second, "correction", "r", when=when("2026-05-02")),
+        handed_in("b", other),
+        handed_in("old", report("XAC", start=date(2025, 1, 1))),
+        handed_in("test", report("XAC"), mode="test"),
+        handed_in("elsewhere", report("XAC"), measure="1.5"),
+        handed_in("queued", report("XAC"), when=None),
+    ]
+    assert submitted(facts, EDITION, START, END) == (second, other)
+    assert submitted(facts[::-1], EDITION, START, END) == (second, other)
+    again = [*facts, handed_in("r2", third, when=when("2026-05-03"))]
+    assert submitted(again, EDITION, START, END) == (third, other)
+    withdrawn = [
+        *again,
+        fact("w", "withdraw", "r2", to="CICA", when=when("2026-05-04"), measure="1.8", record_type=RECORD_TYPE),
+    ]
+    assert submitted(withdrawn, EDITION, START, END) == (second, other)
+    assert submitted(facts, "another", START, END) == ()

@@ -1,6 +1,6 @@
 """Which records belong to one matter."""
 
-from exchange.records.threads import refers_to, thread_of
+from exchange.records.threads import refers_to, starts, thread_of
 from tests.support.facts import START, fact
 from tests.support.steps import modality_a, modality_b, step
 
@@ -50,6 +50,19 @@ def test_nominations_for_the_area_belong_to_a_thread_of_modality_b() -> None:
     whole = modality_b()
     elsewhere = step("B3", 3, "XAA", "elsewhere", priority_area="finance")
     assert ids(thread_of([*whole[:4], elsewhere], whole[4])) == ["B3", "B3b"]
+
+
+def test_threads_begin_with_what_names_nothing_that_is_held() -> None:
+    facts = [
+        fact("b", when=START + 2),
+        fact("a", on="not-here", when=START + 1),
+        fact("c", on="a", when=START + 3),
+        fact("r", "reply", "not-here", by="XAB", when=START + 3),
+        step("B3", 1, "XAA"),
+        fact("a", on="not-here", when=START + 5, message="another path"),
+    ]
+    assert ids(starts(facts)) == ids(starts(facts[::-1])) == ["a", "b"]
+    assert starts([]) == ()
 
 
 def test_circles_end() -> None:

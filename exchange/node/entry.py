@@ -1,0 +1,33 @@
+"""Who asks, and for which message: what every route of the node's API begins with."""
+
+from aiohttp import web
+
+from exchange.errors import NotFound
+from exchange.node.access import Caller, Scope, authenticate, may_see
+from exchange.node.parts import Parts
+from exchange.storage.node_values import Message
+
+
+class Entry:
+    """The door of the API."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Over the node's parts."""
+        self._stores = parts.stores
+
+    async def caller(self, request: web.Request, scope: Scope) -> Caller:
+        """The caller of a request; raises Unauthenticated, or Forbidden without the scope."""
+        caller = await authenticate(self._stores.access, request.headers.get("Authorization", ""))
+        caller.require(scope)
+        return caller
+
+    async def message(self, ident: str, caller: Caller) -> Message:
+        """A message by its id in hexadecimal; what the caller may not see does not exist for it. Raises NotFound."""
+        missing = NotFound("no-such-message", "there is no message with this id")
+        try:
+            message = await self._stores.views.message(bytes.fromhex(ident))
+        except ValueError:
+            raise missing from None
+        if message is None or not may_see(caller, message):
+            raise missing
+        return message

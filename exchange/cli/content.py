@@ -1,6 +1,7 @@
 """What commands write that others made or that goes into a file: bytes, never raw to a terminal."""
 
 import base64
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +24,8 @@ def write_content(content: bytes, out: Path | None, told: Mapping[str, Any], as_
     """
     if out is not None:
         refuse_existing(out)
-        with out.open("xb") as target:
+        # What was decrypted is for whoever ran the command, whatever the folder's habits are.
+        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as target:
             target.write(content)
     if as_json:
         facts = {"out": None if out is None else str(out), "size": len(content), **told}

@@ -20,6 +20,7 @@ Json = dict[str, Any]
 _FORM: Final = "ical"
 _PRODUCT: Final = "-//CBM Exchange//EN"
 _ENDS: Final = frozenset({"cancel", "withdraw"})
+_LAST: Final = datetime.max.replace(microsecond=0, tzinfo=UTC)
 _REVISES: Final = frozenset({"update", "correction", "translation"}) | _ENDS
 
 
@@ -183,7 +184,11 @@ _OCCASIONS: Final[dict[str, Callable[[Json], _Occasion]]] = {
 
 
 def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC).replace(microsecond=0)
+    """In UTC; by its offset a time can lie beyond the last one that the calendar has."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).replace(microsecond=0)
+    except OverflowError:
+        return _LAST
 
 
 def _text(texts: dict[str, str], record: Json) -> str:

@@ -67,7 +67,10 @@ def _uid(record_id: str) -> str:
 
 
 def _stamp(text: str) -> str:
-    return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    except OverflowError:
+        raise refuse(_FORM, "/issued_at", "a time beyond the year 9999 in UTC", "an earlier one") from None
 
 
 def _text(texts: dict[str, str], record: Json) -> str:

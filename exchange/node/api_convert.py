@@ -132,7 +132,15 @@ class ConvertApi:
         if exporter is not EXPORTERS["ical"]:
             return [record]
         facts = await self._shelf.around((record["record_id"],), caller)
-        own = [fact for fact in facts if fact.record_type == record["record_type"] and fact.message != message.id.hex()]
+        # What others send cannot change it, and must not crowd out what does.
+        by = frozenset(record["originators"])
+        own = [
+            fact
+            for fact in facts
+            if fact.record_type == record["record_type"]
+            and fact.message != message.id.hex()
+            and not by.isdisjoint(fact.originators)
+        ]
         # One more than may be is enough to be refused for it.
         idents = [bytes.fromhex(fact.message) for fact in own[:MAX_CALENDAR_RECORDS]]
         found = [await self._parts.stores.views.message(ident) for ident in idents]

@@ -18,13 +18,13 @@ from exchange.node.judging import bodies_of
 from exchange.node.parts import Parts
 from exchange.node.queries import number
 from exchange.node.request import may_use_measure
-from exchange.node.shelf import Shelf
+from exchange.node.shelf import MOST_ABOUT, Shelf
 from exchange.node.views import line_json
 from exchange.records.chain import build
 from exchange.records.facts import RecordFact
 from exchange.records.procedure import MODALITIES, Bodies, Next, Status, Taken, status
-from exchange.records.threads import area, starts, thread_of
-from exchange.records.tree import Line, tree
+from exchange.records.threads import Threads, area, starts
+from exchange.records.tree import forest
 
 _MOST: Final = 200
 _USUAL: Final = "50"
@@ -48,16 +48,16 @@ class ProceduresApi:
         limit = number(request.query.get("limit", _USUAL), "limit", _MOST)
         measures = [measure for measure in MODALITIES if _admitted(caller, measure)]
         facts = await self._shelf.about(measures)
-        threads = await asyncio.to_thread(_threads, facts, limit + 1, self._bodies(), self._parts.clock.now())
-        shown = [_summary(start, found, await self._title(start, caller)) for start, found in threads[:limit]]
-        return web.json_response({"procedures": shown, "more": len(threads) > limit})
+        threads, more = await asyncio.to_thread(_threads, facts, limit, self._bodies(), self._parts.clock.now())
+        shown = [_summary(start, found, await self._title(start, caller)) for start, found in threads]
+        return web.json_response({"procedures": shown, "more": more})
 
     async def _show(self, request: web.Request) -> web.Response:
         caller = await self._entry.caller(request, Scope.READ)
         asked = await self._asked(request.match_info["record_id"], caller)
-        facts = (*await self._shelf.thread(asked), asked)
+        facts = await self._around(asked, caller)
         told = await asyncio.to_thread(_status, facts, asked, self._bodies(), self._parts.clock.now())
-        begun = starts(facts)
+        begun = starts(fact for fact in facts if fact.measure == asked.measure)
         start = asked if asked in begun or not begun else begun[0]
         return web.json_response(
             {
@@ -80,6 +80,14 @@ class ProceduresApi:
             raise NotFound("no-such-procedure", "no record of section 3 with this id is here: see GET /v1/procedures")
         return found
 
+    async def _around(self, asked: RecordFact, caller: Caller) -> tuple[RecordFact, ...]:
+        """A record's thread, with it. Of other measures, which a record may name too, only what the caller may see."""
+        whole = await self._shelf.thread(asked)
+        if all(fact.measure == asked.measure for fact in whole):
+            return (*whole, asked)
+        seen = {fact.message for fact in await self._shelf.thread(asked, caller)}
+        return (*(fact for fact in whole if fact.measure == asked.measure or fact.message in seen), asked)
+
     def _bodies(self) -> Bodies:
         return bodies_of(self._parts.directory.current.charter)
 
@@ -92,10 +100,24 @@ def _admitted(caller: Caller, measure: str) -> bool:
     return may_use_measure(caller.measures, measure, "")
 
 
-def _threads(facts: tuple[RecordFact, ...], limit: int, bodies: Bodies, now: int) -> list[tuple[RecordFact, Status]]:
-    """The threads that began last, the newest first."""
-    newest = starts(facts)[: -limit - 1 : -1]
-    return [(start, _status((*thread_of(facts, start), start), start, bodies, now)) for start in newest]
+def _threads(
+    facts: tuple[RecordFact, ...], limit: int, bodies: Bodies, now: int
+) -> tuple[list[tuple[RecordFact, Status]], bool]:
+    """The threads that began last, the newest first, and whether there are more.
+
+    Records that all name one are in each other's threads: it ends before that makes more work than to read them all.
+    """
+    begun = starts(facts)
+    threads = Threads(facts)
+    found: list[tuple[RecordFact, Status]] = []
+    read = 0
+    for start in begun[: -limit - 1 : -1]:
+        thread = threads.of(start)
+        read += len(thread)
+        if read > MOST_ABOUT:
+            break
+        found.append((start, _status((*thread, start), start, bodies, now)))
+    return found, len(found) < len(begun)
 
 
 def _status(facts: Iterable[RecordFact], of: RecordFact, bodies: Bodies, now: int) -> Status:
@@ -132,12 +154,7 @@ def _next_json(step: Next) -> dict[str, Json]:
 
 def _lines(facts: tuple[RecordFact, ...]) -> list[Json]:
     """Every record of a thread, under what it acts on."""
-    chains = build(facts)
-    lines: dict[str, Line] = {}
-    for entry in chains.entries.values():
-        if entry.fact.message not in lines:
-            lines |= {line.message: line for line in tree(chains, entry.fact.record_id)}
-    return [line_json(line) for line in lines.values()]
+    return [line_json(line) for line in forest(build(facts))]
 
 
 def _time(seconds: int | None) -> str | None:

@@ -17,7 +17,8 @@ from keys.vault import Vault
 from schemas.errors import DecodeError
 from schemas.ids import MemberId
 
-_BATCH: Final = 64
+# A record may have 4 MiB, and all of a batch is in memory at once.
+_BATCH: Final = 16
 
 
 async def index_stored(parts: Parts) -> int:

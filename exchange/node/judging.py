@@ -21,10 +21,14 @@ from exchange.records.verdict import Refused, Verdict
 from exchange.storage.node_values import Alarm
 from keys.errors import KeyFault
 from schemas.charter import Charter
+from schemas.ids import MemberId
 from schemas.limits import DAY
 
 RECORD_REFUSED: Final = "record-refused"
 STEP_REFUSED: Final = "step-refused"
+# Records opened in a day to judge what one member sends: about a minute. It chooses what its records name, and what
+# comes from the others waits meanwhile.
+MOST_OPENED: Final = 100_000
 _HIDDEN: Final = "it does not fit to a record that this token is not for: ask your node's operator, or give it a new id"
 
 
@@ -40,6 +44,7 @@ class Judge:
         """Over the node's parts."""
         self._parts = parts
         self._shelf = Shelf(parts)
+        self._opened: dict[MemberId, tuple[int, int]] = {}
 
     async def intended(self, fact: RecordFact, caller: Caller) -> tuple[str, ...]:
         """What is doubtful about a record of this state that is about to be sent.
@@ -54,18 +59,22 @@ class Judge:
 
     async def received(self, fact: RecordFact, now: int) -> tuple[Alarm, ...]:
         """What is wrong with a record that came, as alarms; whatever is held, the record is to be delivered."""
+        if await self._parts.stores.views.message(bytes.fromhex(fact.message)) is not None:
+            # Another envelope for it: judged when it came first.
+            return ()
+        shelf = Shelf(self._parts, lambda cost: self._spend(fact.sender, now, cost))
         alarms = (
             [] if is_adopted(fact.catalogue_id, self._parts.directory.current.charter) else [_edition_alarm(fact, now)]
         )
         try:
-            held = await self._shelf.around((fact.record_id, *refers_to(fact)))
-            if any(other.message == fact.message for other in held):
-                return ()
+            # Before the index is asked, which a flood makes slow as well.
+            self._spend(fact.sender, now, 1)
+            held = await shelf.around((fact.record_id, *refers_to(fact)))
             found = await asyncio.to_thread(_refused, held, fact) if held else ()
             alarms.extend(_record_alarm(entry, now) for entry in found)
             alarms.extend(_shared(fact, held, now))
             if fact.measure in MODALITIES and not any(entry.fact.message == fact.message for entry in found):
-                alarms.extend(await self._step_alarms(fact, now))
+                alarms.extend(await self._step_alarms(fact, now, shelf))
         except (TooLarge, KeyFault) as fault:
             detail = f"message {fact.message} of {fact.sender} was not judged by the records it belongs to: {fault}"
             alarms.append(Alarm(f"not-judged:{fact.sender}:{now // DAY}", "not-judged", fact.sender, detail, now))
@@ -88,22 +97,30 @@ class Judge:
         """A procedure is the state's, not one ministry's: it is judged, and told, by the whole thread."""
         if fact.measure not in MODALITIES:
             return ()
-        verdict = await self._judge_step(fact)
+        verdict = await self._judge_step(fact, self._shelf)
         if isinstance(verdict, Refused):
             raise Conflict(STEP_REFUSED, verdict.reason)
         return verdict.warnings
 
-    async def _judge_step(self, fact: RecordFact) -> Verdict:
-        thread = await self._shelf.thread(fact)
+    async def _judge_step(self, fact: RecordFact, shelf: Shelf) -> Verdict:
+        thread = await shelf.thread(fact)
         bodies = bodies_of(self._parts.directory.current.charter)
         return await asyncio.to_thread(judge_step, thread, fact, bodies, self._parts.clock.now())
 
-    async def _step_alarms(self, fact: RecordFact, now: int) -> tuple[Alarm, ...]:
-        verdict = await self._judge_step(fact)
+    async def _step_alarms(self, fact: RecordFact, now: int, shelf: Shelf) -> tuple[Alarm, ...]:
+        verdict = await self._judge_step(fact, shelf)
         if not isinstance(verdict, Refused):
             return ()
         detail = f"record {fact.record_id} of {_names(fact)} is no valid step, message {fact.message}: {verdict.reason}"
         return (Alarm(f"{STEP_REFUSED}:{fact.message}", STEP_REFUSED, fact.sender, detail, now),)
+
+    def _spend(self, sender: MemberId, now: int, cost: int) -> None:
+        """Raises TooLarge once a member's day is used up."""
+        day, spent = self._opened.get(sender, (now // DAY, 0))
+        spent = cost + (spent if day == now // DAY else 0)
+        self._opened[sender] = (now // DAY, spent)
+        if spent > MOST_OPENED:
+            raise TooLarge("too-many-records", f"today's records of {sender} name more than {MOST_OPENED} to be read")
 
 
 def _refused(held: Sequence[RecordFact], fact: RecordFact) -> tuple[Entry, ...]:

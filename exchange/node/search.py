@@ -33,7 +33,8 @@ from schemas.errors import DecodeError
 from schemas.provision import SIGNED_PROVISION, SignedProvision
 from schemas.terms import Precedence
 
-_BATCH: Final = 200
+# A record may have 4 MiB, and all of a batch is in memory at once.
+_BATCH: Final = 16
 _ENDED: Final = frozenset({State.CANCELLED, State.WITHDRAWN})
 # What a peer can bring about: so many records name this one that what became of it cannot be told.
 UNCLEAR: Final = "unclear"
@@ -86,6 +87,7 @@ class Search:
         messages = [await self._parts.stores.views.message(ident) for ident, _ in found]
         # One may have been purged since it was indexed.
         rows = await self._rows([message for message in messages if message is not None])
+        await self._veil(rows, caller)
         last = found[-1][1] if found and len(found) == limit else None
         return Page(tuple(rows), last, index.complete and not self._damaged)
 
@@ -120,6 +122,15 @@ class Search:
                 self._spoilt(message, fault)
         chains = await self._chains(fact for _, fact in found)
         return await asyncio.to_thread(lambda: [self._row(m, fact, chains[fact.record_id]) for m, fact in found])
+
+    async def _veil(self, rows: Iterable[dict[str, Json]], caller: Caller) -> None:
+        """That a record ended is told to whoever may see it; of an act that another ministry sent, no names."""
+        for row in rows:
+            ended = row.get("ended")
+            if isinstance(ended, dict):
+                act = await self._parts.stores.views.message(bytes.fromhex(str(ended["message"])))
+                if act is None or not may_see(caller, act):
+                    row["ended"] = {**ended, "message": None, "record_id": None}
 
     async def _chains(self, facts: Iterable[RecordFact]) -> dict[str, Chains | None]:
         """For each record id what became of it, None where it cannot be told: too much names it, or is damaged."""

@@ -30,6 +30,9 @@ class State(StrEnum):
 
 STANDING: Final = frozenset({State.CURRENT, State.SUPERSEDED})
 _ENDED: Final = {Action.CANCEL: State.CANCELLED, Action.WITHDRAW: State.WITHDRAWN}
+# Such an id follows from what it names, an alert for instance, so that another state can use it first. That must not
+# keep the originators from sending theirs: they cannot give it another.
+_FORESEEABLE: Final = "urn:"
 _UNMOVED: Final = {
     Place.GOOD: State.CURRENT,
     Place.UNRESOLVED: State.UNRESOLVED,
@@ -134,7 +137,10 @@ def judge(facts: Iterable[RecordFact], candidate: RecordFact, now: int) -> Verdi
     held = tuple(facts)
     intended = replace(candidate, evidenced_at=now)
     before = build(held)
-    if before.named(intended.record_id):
+    namesakes = before.named(intended.record_id)
+    if any(entry.fact.originators == intended.originators for entry in namesakes) or (
+        namesakes and not intended.record_id.startswith(_FORESEEABLE)
+    ):
         return Refused("its record_id is in use: give it one of its own")
     chains = build((*held, intended))
     entry = chains.entries[key_of(intended)]
@@ -143,6 +149,9 @@ def judge(facts: Iterable[RecordFact], candidate: RecordFact, now: int) -> Verdi
     warnings = [
         f"{record_id} is not here: whether this may refer to it cannot be judged" for record_id in entry.missing
     ]
+    warnings.extend(
+        f"its record_id is that of a record of {' and '.join(entry.fact.originators)} as well" for entry in namesakes
+    )
     for target in entry.targets:
         state = before.entries[target].state
         if state in _ENDED.values() and candidate.action in OWN:

@@ -13,7 +13,7 @@ from typing import Final
 from exchange.errors import Invalid, Json
 from exchange.records.chain import Chains, State, build
 from exchange.records.facts import ACTUAL, Action, RecordFact
-from exchange.records.links import key_of
+from exchange.records.links import Key, key_of
 from exchange.records.threads import area
 from schemas.ids import SECRETARIAT, MemberId
 from schemas.limits import MAX_PROVISIONS
@@ -140,12 +140,16 @@ def compile_edition(
     chains = build(source.fact for source in held)
     rows: dict[str, Row] = {}
     left_out: list[LeftOut] = []
+    # Whoever had an id first keeps it, in the edition or not: what was chosen by its id is not another's text.
+    first: dict[str, Key] = {}
     for source in held:
         fact = source.fact
         taken = rows.get(fact.record_id)
         if not topic.covers(fact) or (taken is not None and taken.digest == fact.digest):
             continue
-        reason = "another record has its id" if taken is not None else _obstacle(source, chains, readers)
+        foreign = first.setdefault(fact.record_id, key_of(fact)) != key_of(fact)
+        reused = foreign or taken is not None
+        reason = "another record has its id" if reused else _obstacle(source, chains, readers)
         if reason is None:
             rows[fact.record_id] = _row(source, readers)
         else:

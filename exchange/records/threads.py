@@ -41,26 +41,36 @@ def thread_of(facts: Iterable[RecordFact], start: RecordFact) -> tuple[RecordFac
     Under modality B, nominations for the priority area of the thread belong to it though nothing refers to them: states
     make them from time to time, not for one paper (section 3.B).
     """
-    held = [fact for fact in facts if fact != start]
-    by_id: dict[str, list[RecordFact]] = {}
-    naming: dict[str, list[RecordFact]] = {}
-    for fact in held:
-        by_id.setdefault(fact.record_id, []).append(fact)
-        for record_id in refers_to(fact):
-            naming.setdefault(record_id, []).append(fact)
-    ids = _reach([start.record_id], {key: _all_refs(rows) for key, rows in by_id.items()} | _start(start, by_id))
-    ids = _reach(sorted(ids), {key: {fact.record_id for fact in rows} for key, rows in naming.items()})
-    found = [fact for fact in held if fact.record_id in ids]
-    areas = {area(fact) for fact in (*found, start)} - {None}
-    found.extend(
-        fact
-        for fact in held
-        if fact.record_type == NOMINATION
-        and fact.record_id not in ids
-        and area(fact) in areas
-        and fact.measure == start.measure
-    )
-    return tuple(sorted(found, key=lambda fact: fact.order))
+    return Threads(facts).of(start)
+
+
+class Threads:
+    """The threads of many records, whose references are looked through once for all of them."""
+
+    def __init__(self, facts: Iterable[RecordFact]) -> None:
+        """Over what a node holds."""
+        self._held = tuple(facts)
+        self._by_id: dict[str, list[RecordFact]] = {}
+        self._named: dict[str, set[str]] = {}
+        self._naming: dict[str, set[str]] = {}
+        for fact in self._held:
+            self._by_id.setdefault(fact.record_id, []).append(fact)
+            for record_id in refers_to(fact):
+                self._named.setdefault(fact.record_id, set()).add(record_id)
+                self._naming.setdefault(record_id, set()).add(fact.record_id)
+        self._nominations = [fact for fact in self._held if fact.record_type == NOMINATION]
+
+    def of(self, start: RecordFact) -> tuple[RecordFact, ...]:
+        """See `thread_of`."""
+        ids = _reach(_reach([start.record_id, *refers_to(start)], self._named), self._naming)
+        found = [fact for record_id in ids for fact in self._by_id.get(record_id, ()) if fact != start]
+        areas = {area(fact) for fact in (*found, start)} - {None}
+        found.extend(
+            fact
+            for fact in self._nominations
+            if fact.record_id not in ids and area(fact) in areas and fact.measure == start.measure and fact != start
+        )
+        return tuple(sorted(found, key=lambda fact: fact.order))
 
 
 def starts(facts: Iterable[RecordFact]) -> tuple[RecordFact, ...]:
@@ -78,14 +88,6 @@ def area(fact: RecordFact) -> str | None:
     """The priority area that a record names."""
     named = fact.body.get("priority_area")
     return named if isinstance(named, str) else None
-
-
-def _start(start: RecordFact, by_id: Mapping[str, list[RecordFact]]) -> dict[str, set[str]]:
-    return {start.record_id: set(refers_to(start)) | _all_refs(by_id.get(start.record_id, ()))}
-
-
-def _all_refs(facts: Iterable[RecordFact]) -> set[str]:
-    return {record_id for fact in facts for record_id in refers_to(fact)}
 
 
 def _reach(start: Iterable[str], edges: Mapping[str, set[str]]) -> set[str]:

@@ -1,6 +1,6 @@
 """A chain as a list of lines for a reader: what began it, and under each record what acted on it, with its state."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from exchange.records.chain import Chains, Entry, State
@@ -41,20 +41,29 @@ def tree(chains: Chains, record_id: str) -> tuple[Line, ...]:
     If several states use the id, all their chains follow one another. A record that acts on several is under the first.
     """
     above = _parents(chains.entries)
+    roots = dict.fromkeys(_top(key_of(entry.fact), above) for entry in chains.named(record_id))
+    taken = (entry for entry in chains.reused if entry.fact.record_id == record_id)
+    return (*_below(roots, above, chains.entries), *(_line(0, entry) for entry in taken))
+
+
+def forest(chains: Chains) -> tuple[Line, ...]:
+    """Every chain, as `tree` has one, in the order of evidence; what used an id again comes last."""
+    above = _parents(chains.entries)
+    roots = (key for key in chains.entries if key not in above)
+    return (*_below(roots, above, chains.entries), *(_line(0, entry) for entry in chains.reused))
+
+
+def _below(roots: Iterable[Key], above: Mapping[Key, Key], entries: Mapping[Key, Entry]) -> Iterator[Line]:
     under: dict[Key, list[Key]] = {}
-    for key in chains.entries:
+    for key in entries:
         if key in above:
             under.setdefault(above[key], []).append(key)
-    roots = dict.fromkeys(_top(key_of(entry.fact), above) for entry in chains.named(record_id))
-    lines: list[Line] = []
     for root in roots:
         open_keys = [(0, root)]
         while open_keys:
             depth, key = open_keys.pop()
-            lines.append(_line(depth, chains.entries[key]))
+            yield _line(depth, entries[key])
             open_keys.extend((depth + 1, child) for child in reversed(under.get(key, ())))
-    taken = (entry for entry in chains.reused if entry.fact.record_id == record_id)
-    return (*lines, *(_line(0, entry) for entry in taken))
 
 
 def _parents(entries: Mapping[Key, Entry]) -> dict[Key, Key]:

@@ -14,6 +14,8 @@ _COUNTS: Final = (
     "(m.box = 'inbox' OR m.state NOT IN ('refused', 'expired')"
     " OR EXISTS (SELECT 1 FROM outbox o WHERE o.message = m.id AND o.receipt IS NOT NULL))"
 )
+# Whoever may send a Provision can send it without end; the first that came tell when it was accepted.
+_MOST_RECEIPTS: Final = 64
 # Upwards first, then downwards: who names two matters draws neither into the other. A limit inside ends the recursion.
 _AROUND: Final = """
 WITH RECURSIVE
@@ -119,8 +121,9 @@ def _held(connection: sqlite3.Connection, message: bytes) -> HeldRecord | None:
         return None
     if row["box"] == "inbox":
         receipts = connection.execute(
-            "SELECT receipt FROM received WHERE provision = ? AND outcome IN ('delivered', 'repeated') ORDER BY time",
-            (row["provision"],),
+            "SELECT receipt FROM received WHERE provision = ? AND outcome IN ('delivered', 'repeated')"
+            " ORDER BY time LIMIT ?",
+            (row["provision"], _MOST_RECEIPTS),
         )
     else:
         receipts = connection.execute(

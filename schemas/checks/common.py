@@ -55,8 +55,12 @@ def order_faults(path: str, start: str | None, end: str | None, start_name: str)
 
 
 def issue_day(record: Json) -> str:
-    """The day of issue in UTC, as a `date` member writes it."""
-    return timestamp(record["issued_at"]).astimezone(UTC).date().isoformat()
+    """The day of issue in UTC, as a `date` member writes it; at the ends of the calendar, the day where it was issued."""
+    issued = timestamp(record["issued_at"])
+    try:
+        return issued.astimezone(UTC).date().isoformat()
+    except OverflowError:
+        return issued.date().isoformat()
 
 
 def day_faults(path: str, start: str | None, end: str | None, start_name: str) -> Iterator[Fault]:

@@ -23,7 +23,8 @@ def faults(record: Json) -> Iterator[Fault]:
     yield from order_faults("/body/reply_due", record["issued_at"], body["reply_due"], "issued_at")
     profile = PROFILES.get(body.get("profile", ""))
     if profile is not None:
-        latest = timestamp(record["issued_at"]) + timedelta(hours=profile.consultation_reply_hours)
-        if timestamp(body["reply_due"]) > latest:
+        # A difference always is in range, a sum at the end of the calendar is not.
+        given = timestamp(body["reply_due"]) - timestamp(record["issued_at"])
+        if given > timedelta(hours=profile.consultation_reply_hours):
             expected = f"within {profile.consultation_reply_hours} hours, by the profile"
             yield Fault("/body/reply_due", "a later time", expected, warning=True)

@@ -25,7 +25,7 @@ def faults(record: Json) -> Iterator[Fault]:
     profile = PROFILES.get(body.get("profile", ""))
     if profile is None:
         return
-    if timestamp(body["reply_by"]) > first - timedelta(days=profile.invitation_reply_days):
+    if first - timestamp(body["reply_by"]) < timedelta(days=profile.invitation_reply_days):
         expected = f"{profile.invitation_reply_days} days before the programme or more, by the profile"
         yield Fault("/body/reply_by", "fewer days", expected, warning=True)
     if body["places"] < profile.observers_per_state:

@@ -46,6 +46,16 @@ def test_examples_are_valid_without_a_warning(record_type: str, name: str) -> No
     assert record["measure"] in measures_of(record_type)
 
 
+@pytest.mark.parametrize("issued", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+@pytest.mark.parametrize(("record_type", "name"), EXAMPLES)
+def test_the_ends_of_the_calendar_raise_nothing_undeclared(record_type: str, name: str, issued: str) -> None:
+    record = example(record_type, name.removesuffix(".json")) | {"issued_at": issued}
+    try:
+        assert validate_record(record).record_type == record_type
+    except RecordError as fault:
+        assert fault.faults
+
+
 @pytest.mark.parametrize(("record_type", "version"), list_schemas())
 def test_a_shown_schema_needs_no_other_file(record_type: str, version: str) -> None:
     text = json.dumps(self_contained(record_type, version))

@@ -1,6 +1,7 @@
 """`cbm export` against a small node over real HTTP: bytes as they are, notes beside them, nothing raw on a terminal."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,15 @@ async def test_a_format_that_there_is_not_is_wrong_use_and_another_message_a_ref
     assert (await cbm("export", A, "--as", "pdf"))[0] == 2
     code, out, err = await cbm("export", B)
     assert (code, out, "no message" in err) == (1, "", True)
+
+
+def test_what_was_decrypted_is_not_written_for_others_to_read(tmp_path: Path) -> None:
+    habit = os.umask(0)
+    try:
+        write_content(ALERT, tmp_path / "alert.xml", {}, as_json=False)
+    finally:
+        os.umask(habit)
+    assert (tmp_path / "alert.xml").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_terminal_gets_no_control_characters_of_what_others_wrote(

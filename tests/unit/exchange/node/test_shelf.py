@@ -95,7 +95,7 @@ async def test_more_than_can_be_read_is_told(kaz: TestNode, monkeypatch: pytest.
     first = await record_id(kaz, await told(kaz))
     await told(kaz, action="correction", references=[first])
     shelf = Shelf(kaz.parts)
-    for bound, value in (("MOST_AROUND", 1), ("MOST_ABOUT", 1), ("MOST_BYTES", 1000)):
+    for bound, value in (("MOST_AROUND", 1), ("MOST_ABOUT", 1), ("MOST_BYTES_ABOUT", 1000)):
         with monkeypatch.context() as patched:
             patched.setattr(f"exchange.node.shelf.{bound}", value)
             with pytest.raises(TooLarge) as caught:

@@ -210,6 +210,13 @@ class TestJudge:
         verdict = judge([RECORD], fact("r", by="XAB", when=None, text="other"), START)
         assert verdict == Refused("its record_id is in use: give it one of its own")
 
+    def test_an_id_that_others_can_foresee_is_its_originators_to_use(self) -> None:
+        foreign = fact("urn:r", by="XAB")
+        verdict = judge([foreign], fact("urn:r", when=None, text="other"), START)
+        assert verdict == Allowed(("its record_id is that of a record of XAB as well",))
+        verdict = judge([foreign, fact("urn:r")], fact("urn:r", when=None, text="other"), START)
+        assert verdict == Refused("its record_id is in use: give it one of its own")
+
     def test_a_record_that_refers_to_itself_is_refused(self) -> None:
         verdict = judge([], fact("u", "update", "u", when=None), START)
         assert verdict == Refused("its references run in a circle")

@@ -144,6 +144,15 @@ def test_a_source_under_a_new_provision_is_a_row_again_and_the_old_one_stays_voi
     assert back.traces == ()
 
 
+def test_what_was_chosen_by_its_id_is_not_another_states_text() -> None:
+    """Who had the id first has no consent for these readers: a later record under it does not come in its place."""
+    mine = source(record("r"), "XAC")
+    later = source(replace(record("r", when=1), originators=(XAB,), digest="other"))
+    compilation, left = compile_edition([mine, later], TRADE, (XAB,))
+    assert compilation.rows == ()
+    assert [row.reason for row in left] == ["no consent of XAA for XAB (1.7)", "another record has its id"]
+
+
 def test_an_edition_carries_no_more_sources_than_an_envelope() -> None:
     held = [source(record(f"{i:03}")) for i in range(MAX_SOURCES + 1)]
     assert len(made(*held[:-1]).rows) == MAX_SOURCES

@@ -1,7 +1,7 @@
 """A chain as lines for a reader."""
 
 from exchange.records.chain import build
-from exchange.records.tree import tree
+from exchange.records.tree import forest, tree
 from tests.support.facts import START, fact
 
 RECORD = fact("r", when=START)
@@ -63,3 +63,10 @@ def test_an_id_that_two_states_use_shows_both_and_a_second_text_is_shown_refused
 
 def test_an_unknown_record_has_no_tree() -> None:
     assert shown("none") == []
+
+
+def test_a_forest_is_every_chain_once_in_the_order_of_evidence() -> None:
+    other, again = fact("o", when=START + 5), fact("r", text="other", when=START + 6)
+    chains = build([*CHAIN, other, again])
+    (taken,) = (line for line in tree(chains, "r")[len(CHAIN) :])
+    assert forest(chains) == (*tree(build(CHAIN), "r"), *tree(chains, "o"), taken)

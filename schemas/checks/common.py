@@ -55,7 +55,7 @@ def order_faults(path: str, start: str | None, end: str | None, start_name: str)
 
 
 def issue_day(record: Json) -> str:
-    """The day of issue in UTC, as a `date` member writes it; at the ends of the calendar, the day where it was issued."""
+    """The day of issue in UTC, as a `date` member writes it; at the calendar's ends, the day where it was issued."""
     issued = timestamp(record["issued_at"])
     try:
         return issued.astimezone(UTC).date().isoformat()

@@ -1,14 +1,15 @@
 """What the offline ceremonies do, as functions: they are given entropy and the time, and read and write nothing.
 
-A state makes its root key, certifies its node's signing keys with it, and signs the charter with it. The files that
-travel between the ceremonies are those of `schemas.files`.
+A state makes its root key, certifies and revokes its node's signing keys with it, and signs the charter with it; with
+its node's signing key it withdraws its consent. Drafts of later charter versions are made in `keys.amendment`. The
+files that travel between the ceremonies are those of `schemas.files`.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
+from keys.charter import verify_amendment, verify_first_charter
 from keys.digests import charter_digest, key_id
-from keys.directory import verify_first_charter
 from keys.errors import BadSignature, KeystoreFault, Untrusted
 from keys.hybrid import verify_hybrid
 from keys.identity import SigningIdentity
@@ -24,9 +25,10 @@ from schemas.charter import (
     default_witness_quorum,
 )
 from schemas.contexts import Context
+from schemas.endings import REVOCATION, WITHDRAWAL, Revocation, RevocationReason, Withdrawal, WithdrawalTarget
 from schemas.errors import DecodeError
 from schemas.files import CharterSignature, RootPublic
-from schemas.ids import MEMBER
+from schemas.ids import MEMBER, GrantId, KeyId, ProvisionId
 from schemas.limits import MAX_SMALL_OBJECT
 from schemas.statement import (
     KEY_REQUEST,
@@ -46,6 +48,7 @@ _SECRET: Final = Struct(
     Field(1, "owner", MEMBER),
     Field(2, "ed25519_seed", fixed(32)),
     Field(3, "mldsa65_seed", fixed(32)),
+    Field(4, "mldsa44_seed", fixed(32)),
 )
 
 
@@ -69,7 +72,7 @@ def root_public(root: SigningIdentity) -> RootPublic:
 
 def request_signing_key(node: SigningIdentity, now: int) -> SignedKeyRequest:
     """A node's request that its root certify its new key, signed by that key."""
-    body = encode(KEY_REQUEST, KeyRequest(node.owner, node.public, now))
+    body = encode(KEY_REQUEST, KeyRequest(node.owner, node.public, now, node.cosigner))
     return SignedKeyRequest(body, node.sign_hybrid(Context.KEY_REQUEST, body))
 
 
@@ -95,9 +98,38 @@ def certify_signing_key(
         raise Untrusted(f"the request is {named.member}'s and the root is {root.owner}'s: use the root of the member")
     if key_id(named.keys) == root.key_id:
         raise Untrusted("the request names the root key itself: a node has a key of its own")
-    statement = SigningKey(named.member, named.keys, valid_from, valid_until, now)
+    statement = SigningKey(named.member, named.keys, valid_from, valid_until, now, named.cosigner)
     body = encode(SIGNING_KEY, statement)
     return DirectoryEntry(EntryKind.SIGNING_KEY, body, (root.sign_hybrid(Context.SIGNING_KEY, body),))
+
+
+def revoke_signing_key(
+    root: SigningIdentity, key: KeyId, reason: RevocationReason, compromised_at: int | None, now: int
+) -> DirectoryEntry:
+    """The root's statement that a signing key of its node counts no more; times are Unix seconds.
+
+    The key need not be in the directory yet. Raises Untrusted for the root itself, DecodeError when the key is said to
+    have been compromised in the future.
+    """
+    if key == root.key_id:
+        raise Untrusted("a root does not revoke itself: the other Member States replace it in the charter")
+    body = encode(REVOCATION, Revocation(root.owner, key, reason, compromised_at, now))
+    return DirectoryEntry(EntryKind.REVOCATION, body, (root.sign_hybrid(Context.REVOCATION, body),))
+
+
+def withdraw_grant(node: SigningIdentity, grant: GrantId, now: int) -> DirectoryEntry:
+    """A provider's statement that it withdraws a Grant of its own; `node` is its node's signing key."""
+    return _withdraw(node, WithdrawalTarget.GRANT, grant, now)
+
+
+def withdraw_provision(node: SigningIdentity, provision: ProvisionId, now: int) -> DirectoryEntry:
+    """A provider's statement that it withdraws a Provision of its own, with all its Grants and open terms."""
+    return _withdraw(node, WithdrawalTarget.PROVISION, provision, now)
+
+
+def _withdraw(node: SigningIdentity, target: WithdrawalTarget, name: bytes, now: int) -> DirectoryEntry:
+    body = encode(WITHDRAWAL, Withdrawal(node.owner, target, name, now))
+    return DirectoryEntry(EntryKind.WITHDRAWAL, body, (node.sign_hybrid(Context.WITHDRAWAL, body),))
 
 
 def draft_charter(
@@ -147,7 +179,10 @@ def draft_warnings(charter: Charter) -> tuple[str, ...]:
 
 
 def sign_charter(root: SigningIdentity, draft: Charter) -> CharterSignature:
-    """A Member State's signature over a draft; raises Untrusted when the draft does not name this root."""
+    """A Member State's signature over a draft of any version; raises Untrusted when the draft does not name this root.
+
+    So neither a member that the draft removes nor a root that it replaces signs: their signature would not count.
+    """
     row = next((member for member in draft.members if member.code == root.owner), None)
     if row is None or row.role is not Role.MEMBER:
         raise Untrusted(f"{root.owner} is not a Member State of this draft: its signature would not count")
@@ -157,10 +192,13 @@ def sign_charter(root: SigningIdentity, draft: Charter) -> CharterSignature:
     return CharterSignature(charter_digest(body), root.sign_hybrid(Context.CHARTER, body))
 
 
-def assemble_charter(draft: Charter, signatures: Iterable[CharterSignature]) -> DirectoryEntry:
-    """The charter with the signature of every Member State, verified.
+def assemble_charter(
+    draft: Charter, signatures: Iterable[CharterSignature], before: Charter | None = None
+) -> DirectoryEntry:
+    """The charter with all signatures that it needs, verified; `before`: the version that a later one follows.
 
-    Raises Untrusted when signatures are missing, twice, or over another draft, BadSignature when one does not verify.
+    Raises Untrusted when signatures are missing, too many, twice, or over another draft, BadSignature when one does not
+    verify.
     """
     body = encode(CHARTER, draft)
     digest = charter_digest(body)
@@ -173,5 +211,8 @@ def assemble_charter(draft: Charter, signatures: Iterable[CharterSignature]) -> 
             raise Untrusted(f"{signer} signed twice: give each signature once")
         by_signer[signer] = given.signature
     entry = DirectoryEntry(EntryKind.CHARTER, body, tuple(by_signer[signer] for signer in sorted(by_signer)))
-    verify_first_charter(entry, None)
+    if before is None:
+        verify_first_charter(entry, None)
+    else:
+        verify_amendment(entry, before)
     return entry

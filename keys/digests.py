@@ -2,11 +2,14 @@
 
 import hashlib
 
+from schemas.canon import encode
 from schemas.charter import HybridPublic
 from schemas.content import commitment_input
 from schemas.contexts import Context, framed
 from schemas.envelope import Header
+from schemas.grant import SIGNED_GRANT, SignedGrant
 from schemas.ids import Digest, KeyId
+from schemas.provision import SIGNED_PROVISION, SignedProvision
 from schemas.statement import KemPublic
 
 
@@ -38,6 +41,19 @@ def content_commitment(manifest: bytes) -> Digest:
 def provision_digest(body: bytes) -> Digest:
     """Names one Provision, whatever id its maker chose: what is delivered once is this, not the id."""
     return sha256(framed(Context.PROVISION_DIGEST, body))
+
+
+def logged_provision(signed: SignedProvision) -> Digest:
+    """What a log states of a Provision, its signatures included.
+
+    Without them, whoever gets a key later could sign what was logged before without a signature.
+    """
+    return sha256(framed(Context.LOGGED_PROVISION, encode(SIGNED_PROVISION, signed)))
+
+
+def logged_grant(signed: SignedGrant) -> Digest:
+    """What a log states of a Grant, its signature included."""
+    return sha256(framed(Context.LOGGED_GRANT, encode(SIGNED_GRANT, signed)))
 
 
 def message_id(provision_body: bytes) -> bytes:

@@ -28,3 +28,7 @@ class Undecryptable(KeyFault):
 
 class KeystoreFault(KeyFault):
     """Key files that are missing, readable by others, damaged, or sealed under another passphrase."""
+
+
+class BadProof(KeyFault):
+    """A Merkle proof that does not lead where it claims."""

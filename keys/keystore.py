@@ -15,7 +15,7 @@ from keys.errors import KeystoreFault, Undecryptable
 from schemas.contexts import Context, framed
 
 _MAGIC: Final = b"cbm/1 sealed-key\n"
-_STORE: Final = "store"
+STORE: Final = "store"
 _SUFFIX: Final = ".key"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,80}")
 _MAX_FILE: Final = 16 * 1024
@@ -65,7 +65,7 @@ class Keystore:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_private(folder)
         key = primitives.random_bytes(32)
-        write_sealed_file(folder / (_STORE + _SUFFIX), _STORE, key, passphrase)
+        write_sealed_file(folder / (STORE + _SUFFIX), STORE, key, passphrase)
         return cls(folder, key)
 
     @classmethod
@@ -74,7 +74,19 @@ class Keystore:
         if not folder.is_dir():
             raise KeystoreFault(f"there is no keystore in {folder}: run init first")
         _check_private(folder)
-        return cls(folder, read_sealed_file(folder / (_STORE + _SUFFIX), _STORE, passphrase))
+        return cls(folder, read_sealed_file(folder / (STORE + _SUFFIX), STORE, passphrase))
+
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return self._folder
+
+    def within(self, name: str) -> "Keystore":
+        """A store in a folder of this one, under the same store key; made (mode 0700) when it is missing."""
+        folder = self._folder / name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _check_private(folder)
+        return Keystore(folder, self._key)
 
     def put(self, name: str, secret: bytes) -> None:
         """Seal one secret under its name, replacing it atomically; raises KeystoreFault on a bad name."""
@@ -92,23 +104,40 @@ class Keystore:
     def names(self) -> list[str]:
         """Names of all secrets, in order."""
         found = (path.name.removesuffix(_SUFFIX) for path in self._folder.glob("*" + _SUFFIX))
-        return sorted(name for name in found if name != _STORE)
+        return sorted(name for name in found if name != STORE)
 
     def delete(self, name: str) -> None:
         """Overwrite and remove a secret; raises KeystoreFault when there is none."""
-        path = self._path(name)
-        size = len(read_private(path))
-        with path.open("r+b") as file:
+        erase(self._path(name))
+
+    def _path(self, name: str) -> Path:
+        if _NAME.fullmatch(name) is None or name == STORE:
+            raise KeystoreFault("a key's name has lower-case letters, digits, dots and dashes only")
+        return self._folder / (name + _SUFFIX)
+
+
+def erase(path: Path) -> None:
+    """Overwrite a private file in place, make that durable, and remove it; raises KeystoreFault.
+
+    Where the file system writes elsewhere than in place, what was there before is left to chance
+    (docs/decisions/0020).
+    """
+    size = len(read_private(path))
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(handle, "wb") as file:
             file.write(bytes(size))
             file.flush()
             os.fsync(file.fileno())
         path.unlink()
         _sync_folder(path.parent)
+    except OSError as fault:
+        raise KeystoreFault(f"{path} cannot be destroyed: {fault.strerror}: destroy it by hand") from None
 
-    def _path(self, name: str) -> Path:
-        if _NAME.fullmatch(name) is None or name == _STORE:
-            raise KeystoreFault("a key's name has lower-case letters, digits, dots and dashes only")
-        return self._folder / (name + _SUFFIX)
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file of mode 0600 whole or not at all, replacing what was there; raises KeystoreFault."""
+    _write(path, data)
 
 
 def _context(label: str) -> bytes:
@@ -138,6 +167,25 @@ def _check_private(path: Path) -> None:
         raise KeystoreFault(f"{path} belongs to another user: change its owner")
     if status.st_mode & 0o077:
         raise KeystoreFault(f"{path} can be read by others: chmod go= {path}")
+
+
+def read_credential(path: Path) -> bytes:
+    """The first 16 KiB of a file that the service manager handed over; raises KeystoreFault.
+
+    It belongs to this user or to root. systemd lets the service read root's file by an access list, whose mask shows
+    as the group's bits: those are allowed here, the bits of all others are not, and nobody may be able to replace it.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            status, folder = os.fstat(file.fileno()), path.parent.stat()
+            data = file.read(_MAX_FILE)
+    except OSError as fault:
+        raise KeystoreFault(f"{path} cannot be read: {fault.strerror}") from None
+    for found, forbidden in ((status, 0o027), (folder, 0o022)):
+        if found.st_uid not in (0, os.geteuid()) or found.st_mode & forbidden:
+            raise KeystoreFault(f"{path} can be read or replaced by others: have the service manager hand it over")
+    return data
 
 
 def read_private(path: Path) -> bytes:

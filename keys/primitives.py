@@ -11,6 +11,7 @@ from typing import Final
 
 import nacl.bindings
 import nacl.exceptions
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import mldsa, mlkem, x25519
@@ -25,7 +26,7 @@ from cryptography.hazmat.primitives.hpke import (
 )
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from keys.errors import KeystoreFault, Undecryptable
+from keys.errors import KeystoreFault, Undecryptable, Untrusted
 
 # HPKE (RFC 9180) with X-Wing: secure while either X25519 or ML-KEM-768 is.
 _HPKE: Final = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
@@ -114,10 +115,32 @@ def mldsa65_verify(public: bytes, message: bytes, signature: bytes) -> bool:
     return True
 
 
+# ML-DSA-44 in the same way: the one lattice scheme that C2SP's tlog-cosignature defines, and used for nothing else.
+
+
+def mldsa44_public(seed: bytes) -> bytes:
+    """The public key (1,312 bytes) of a 32-byte seed."""
+    return mldsa.MLDSA44PrivateKey.from_seed_bytes(seed).public_key().public_bytes_raw()
+
+
+def mldsa44_sign(seed: bytes, message: bytes) -> bytes:
+    """A 2,420-byte signature."""
+    return mldsa.MLDSA44PrivateKey.from_seed_bytes(seed).sign(message)
+
+
+def mldsa44_verify(public: bytes, message: bytes, signature: bytes) -> bool:
+    """True only for a valid signature under a well-formed key."""
+    try:
+        mldsa.MLDSA44PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
 # Hybrid KEM. The private half is kept as both seeds: the library has no serialiser for the combined key.
 
 
-def kem_public(seed: bytes) -> tuple[bytes, bytes]:
+def kem_public(seed: bytes | bytearray) -> tuple[bytes, bytes]:
     """ML-KEM-768 public key (1,184 bytes) and X25519 public key (32 bytes) of a 96-byte seed."""
     lattice, curve = _kem_private_halves(seed)
     return lattice.public_key().public_bytes_raw(), curve.public_key().public_bytes_raw()
@@ -133,7 +156,7 @@ def hpke_seal(mlkem_public: bytes, x25519_public: bytes, info: bytes, plaintext:
         raise Undecryptable(_MALFORMED_KEY) from None
 
 
-def hpke_open(seed: bytes, info: bytes, sealed: bytes) -> bytes:
+def hpke_open(seed: bytes | bytearray, info: bytes, sealed: bytes) -> bytes:
     """Open what `hpke_seal` made for this key and `info`; raises Undecryptable."""
     try:
         return _HPKE.decrypt(sealed, _kem_private_key(seed), info=info)
@@ -141,16 +164,18 @@ def hpke_open(seed: bytes, info: bytes, sealed: bytes) -> bytes:
         raise Undecryptable("a wrap does not open with this key") from None
 
 
-def _kem_private_halves(seed: bytes) -> tuple[mlkem.MLKEM768PrivateKey, x25519.X25519PrivateKey]:
+def _kem_private_halves(seed: bytes | bytearray) -> tuple[mlkem.MLKEM768PrivateKey, x25519.X25519PrivateKey]:
     if len(seed) != KEM_SEED:
         raise KeystoreFault("an epoch key has the wrong size: restore it, or publish a new epoch")
+    # Views, not copies: a seed that is overwritten later leaves none behind.
+    view = memoryview(seed)
     return (
-        mlkem.MLKEM768PrivateKey.from_seed_bytes(seed[:64]),
-        x25519.X25519PrivateKey.from_private_bytes(seed[64:]),
+        mlkem.MLKEM768PrivateKey.from_seed_bytes(view[:64]),
+        x25519.X25519PrivateKey.from_private_bytes(view[64:]),
     )
 
 
-def _kem_private_key(seed: bytes) -> MLKEM768X25519PrivateKey:
+def _kem_private_key(seed: bytes | bytearray) -> MLKEM768X25519PrivateKey:
     # Not cached: a cache would outlive the destruction of the epoch.
     return MLKEM768X25519PrivateKey(*_kem_private_halves(seed))
 
@@ -164,6 +189,17 @@ def _kem_public_key(mlkem_public: bytes, x25519_public: bytes) -> MLKEM768X25519
         )
     except ValueError:
         raise Undecryptable(_MALFORMED_KEY) from None
+
+
+def certificate_end(der: bytes) -> int:
+    """When an X.509 certificate (DER) ends, Unix seconds. Raises Untrusted for what is none.
+
+    For telling people; what is trusted is a certificate's digest.
+    """
+    try:
+        return int(x509.load_der_x509_certificate(der).not_valid_after_utc.timestamp())
+    except ValueError:
+        raise Untrusted("this is no certificate") from None
 
 
 class ChunkCipher:

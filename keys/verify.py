@@ -1,11 +1,15 @@
 """Verification only: what a party without secrets, such as the relay, needs. Verified things are types of their own."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from keys import primitives
-from keys.digests import header_digest
-from keys.directory import Directory
-from keys.errors import BadSignature, KeyFault
+from keys.digests import header_digest, logged_grant, logged_provision
+from keys.errors import BadSignature, KeyFault, Untrusted
+from keys.origin import Origin, stood
+from keys.view import Directory
+from schemas.charter import Relay
 from schemas.contexts import Context, framed
 from schemas.envelope import Core, Header
 from schemas.grant import SignedGrant
@@ -61,32 +65,53 @@ def verify_header(header: Header, directory: Directory, at: int) -> VerifiedHead
     return VerifiedHeader(header, header_digest(header))
 
 
-def _holds(signature: Signature, directory: Directory, at: int, context: Context, body: bytes) -> KeyFault | None:
-    try:
-        verify_bytes(directory, signature.signer, signature.key_id, at, signature.value, context, body)
-    except KeyFault as fault:
-        return fault
-    return None
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The facts by which signed consent is judged: the directory, the time (Unix seconds), and what is proved of logs.
+
+    A signature is judged by its key's state at its first log entry. Without a proof of an earlier one, that is now.
+    """
+
+    directory: Directory
+    at: int
+    origins: frozenset[Origin] = frozenset()
 
 
-def provision_fault(signed: SignedProvision, directory: Directory, at: int) -> tuple[MemberId, KeyFault] | None:
+def provision_fault(signed: SignedProvision, moment: Moment) -> tuple[MemberId, KeyFault] | None:
     """The first provider whose signature does not hold, and why; None when all hold."""
     for signature in signed.signatures:
-        fault = _holds(signature, directory, at, Context.PROVISION, signed.body)
+        fault = _fault(signature, moment, Context.PROVISION, signed.body, partial(logged_provision, signed))
         if fault is not None:
             return signature.signer, fault
     return None
 
 
-def grant_fault(signed: SignedGrant, directory: Directory, at: int) -> KeyFault | None:
+def grant_fault(signed: SignedGrant, moment: Moment) -> KeyFault | None:
     """Why a Grant's signature does not hold; None when it does."""
-    return _holds(signed.signature, directory, at, Context.GRANT, signed.body)
+    return _fault(signed.signature, moment, Context.GRANT, signed.body, partial(logged_grant, signed))
+
+
+def _fault(
+    signature: Signature, moment: Moment, context: Context, body: bytes, logged: Callable[[], Digest]
+) -> KeyFault | None:
+    directory, member, key = moment.directory, signature.signer, signature.key_id
+    try:
+        record = directory.signing_key(member, key, moment.at)
+    except Untrusted as fault:
+        if not directory.knows(member, key) or not stood(moment.origins, logged(), directory, member, key):
+            return fault
+        record = directory.signing[member, key]
+    if not primitives.ed25519_verify(record.keys.ed25519, framed(context, body), signature.value):
+        return BadSignature(f"the signature of {member} for {context.value} does not verify")
+    return None
 
 
 def verify_receipt(signed: SignedReceipt, directory: Directory) -> Receipt:
-    """A receipt by a relay of the charter. Raises BadSignature or Untrusted."""
-    verify_relay_bytes(directory, signed.receipt.relay, signed.signature, Context.RECEIPT, signed.body)
-    return signed.receipt
+    """A receipt by a relay of the charter at the directory size that it states. Raises BadSignature or Untrusted."""
+    receipt = signed.receipt
+    relay = directory.relay(receipt.relay, receipt.directory_size)
+    _verify_relay(relay, signed.signature, Context.RECEIPT, signed.body)
+    return receipt
 
 
 def verify_acknowledgement(signed: SignedAcknowledgement, directory: Directory, at: int) -> Acknowledgement:
@@ -97,7 +122,10 @@ def verify_acknowledgement(signed: SignedAcknowledgement, directory: Directory, 
 
 
 def verify_relay_bytes(directory: Directory, relay: KeyId, signature: bytes, context: Context, *parts: bytes) -> None:
-    """An Ed25519 signature by a relay of the charter. Raises BadSignature or Untrusted."""
-    identity = directory.relay(relay)
-    if not primitives.ed25519_verify(identity.keys.ed25519, framed(context, *parts), signature):
-        raise BadSignature(f"the signature of relay {identity.name} for {context.value} does not verify")
+    """An Ed25519 signature by a relay of the charter in force. Raises BadSignature or Untrusted."""
+    _verify_relay(directory.relay(relay), signature, context, *parts)
+
+
+def _verify_relay(relay: Relay, signature: bytes, context: Context, *parts: bytes) -> None:
+    if not primitives.ed25519_verify(relay.keys.ed25519, framed(context, *parts), signature):
+        raise BadSignature(f"the signature of relay {relay.name} for {context.value} does not verify")

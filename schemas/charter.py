@@ -76,6 +76,14 @@ class Quorums:
 
 
 @dataclass(frozen=True, slots=True)
+class Handover:
+    """Where the directory of the relays before ends: its size, and the root hash (RFC 6962) of its tree."""
+
+    size: int
+    root_hash: Digest
+
+
+@dataclass(frozen=True, slots=True)
 class Charter:
     """One version of the charter.
 
@@ -83,9 +91,11 @@ class Charter:
         previous: digest of the version before; None for version 1.
         members: ascending by code.
         editions: identifiers of the Catalogue's editions in force.
+        handover: of a version that names a relay key which the version before did not name; None for every other.
 
     Raises DecodeError (contradiction) for quorums that no vote can reach or that a minority reaches, for a chairing
-    member that is none, for two members with one root key, and for a chain that does not begin at version 1.
+    member that is none, for two members or two relays with one key, for a chain that does not begin at version 1, and
+    for a first version that takes a directory over.
     """
 
     version: int
@@ -96,6 +106,7 @@ class Charter:
     editions: tuple[str, ...]
     quorums: Quorums
     created: int
+    handover: Handover | None = None
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -104,6 +115,10 @@ class Charter:
         roots = {(member.root.ed25519, member.root.mldsa65) for member in self.members}
         if len(roots) != len(self.members):
             raise DecodeError(Reason.CONTRADICTION, "Charter.members")
+        if len({(relay.keys.ed25519, relay.keys.mldsa65) for relay in self.relays}) != len(self.relays):
+            raise DecodeError(Reason.CONTRADICTION, "Charter.relays")
+        if self.version == 1 and self.handover is not None:
+            raise DecodeError(Reason.CONTRADICTION, "Charter.handover")
         votes = len(self.voters())
         for name, quorum in (("amend", self.quorums.amend), ("witness", self.quorums.witness)):
             if not votes < 2 * quorum <= 2 * votes:
@@ -151,6 +166,11 @@ _QUORUMS: Final = Struct(
     Field(1, "amend", Uint(1, limits.MAX_MEMBERS)),
     Field(2, "witness", Uint(1, limits.MAX_MEMBERS)),
 )
+_HANDOVER: Final = Struct(
+    Handover,
+    Field(1, "size", Uint(1, limits.MAX_DIRECTORY_SIZE)),
+    Field(2, "root_hash", DIGEST),
+)
 CHARTER: Final = Struct(
     Charter,
     Field(1, "version", Uint(1, 2**32)),
@@ -161,4 +181,5 @@ CHARTER: Final = Struct(
     Field(6, "editions", Seq(Text(limits.MAX_NAME), 1, 32, lambda edition: edition)),
     Field(7, "quorums", _QUORUMS),
     Field(8, "created", TIME),
+    Field(9, "handover", _HANDOVER, optional=True),
 )

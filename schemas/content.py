@@ -13,7 +13,7 @@ from schemas import limits
 from schemas.canon import Blob, Choice, Field, Seq, Struct, Text, Uint, decode, encode, fixed
 from schemas.contexts import Context, framed
 from schemas.errors import DecodeError, Reason
-from schemas.ids import DIGEST, ID16, MEMBER, Digest, MemberId, StreamId
+from schemas.ids import DIGEST, ID16, MEMBER, TIME, Digest, MemberId, StreamId, nested
 
 # Below this every message is padded to one size, so that short answers do not stand out.
 _LEAST: Final = 1024
@@ -23,10 +23,11 @@ _UNSAFE_NAME: Final = re.compile(r"[/\\\u061c\u200e\u200f\u2028-\u202e\u2066-\u2
 
 
 class ContentKind(IntEnum):
-    """What the manifest's body is."""
+    """What the manifest's body is: a record's text, or what nodes tell each other on their own account."""
 
     RECORD = 1
     HEAD = 2
+    RESEND = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,13 @@ class Transport:
     Attributes:
         directory_size: the size of the directory that the sender used.
         content_size: bytes of the content part: manifest with its length, and attachments.
+        checkpoint: the newest cosigned checkpoint of the directory that the sender knows, as a signed note with the
+            relay's Ed25519 line alone: so that members who are shown two directories learn of it.
     """
 
     directory_size: int
     content_size: int
+    checkpoint: bytes | None = None
 
 
 class VoidReason(IntEnum):
@@ -101,6 +105,13 @@ class Head:
     voids: tuple[Void, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """A recipient's request that its partner seal for it anew what it lost: what it answered at `since` or later."""
+
+    since: int
+
+
 ATTACHMENT: Final = Struct(
     Attachment,
     Field(1, "filename", Text(limits.MAX_FILENAME)),
@@ -120,6 +131,7 @@ TRANSPORT: Final = Struct(
     Transport,
     Field(1, "directory_size", Uint(0, limits.MAX_DIRECTORY_SIZE)),
     Field(2, "content_size", Uint(1, limits.MAX_CONTENT)),
+    Field(3, "checkpoint", nested(limits.MAX_GOSSIP), optional=True),
 )
 VOID: Final = Struct(Void, Field(1, "number", Uint(1, limits.MAX_NUMBER)), Field(2, "reason", Choice(VoidReason)))
 HEAD: Final = Struct(
@@ -129,6 +141,7 @@ HEAD: Final = Struct(
     Field(3, "digest", DIGEST),
     Field(4, "voids", Seq(VOID, 0, 256, lambda void: void.number)),
 )
+RESEND: Final = Struct(Resend, Field(1, "since", TIME))
 
 
 def commitment_input(manifest: bytes) -> bytes:

@@ -14,6 +14,8 @@ class Context(StrEnum):
     CHARTER = "cbm/1/charter"
     SIGNING_KEY = "cbm/1/signing-key"
     EPOCH_KEY = "cbm/1/epoch-key"
+    REVOCATION = "cbm/1/revocation"
+    WITHDRAWAL = "cbm/1/withdrawal"
     PROVISION = "cbm/1/provision"
     GRANT = "cbm/1/grant"
     HEADER = "cbm/1/header"
@@ -22,6 +24,8 @@ class Context(StrEnum):
     SESSION_NODE = "cbm/1/session-node"
     SESSION_RELAY = "cbm/1/session-relay"
     KEY_REQUEST = "cbm/1/signing-key-request"
+    NOTE = "cbm/1/note"
+    OBSERVATION = "cbm/1/observation"
 
     WRAP = "cbm/1/wrap"
     BODY_KEY = "cbm/1/body-key"
@@ -36,6 +40,9 @@ class Context(StrEnum):
     CONTENT = "cbm/1/content"
     PROVISION_DIGEST = "cbm/1/provision-digest"
     CHARTER_DIGEST = "cbm/1/charter-digest"
+    LOGGED_PROVISION = "cbm/1/logged-provision"
+    LOGGED_GRANT = "cbm/1/logged-grant"
+    LARGE_ENTRY = "cbm/1/large-entry"
 
 
 def framed(context: Context, *parts: bytes) -> bytes:

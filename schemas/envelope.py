@@ -19,6 +19,7 @@ from schemas.ids import (
     MemberId,
     nested,
 )
+from schemas.origin import ORIGINS, Origins
 from schemas.provision import SIGNED_PROVISION, SignedProvision
 from schemas.terms import Precedence, Purpose, Suite
 from schemas.wrap import WRAPS, Wrap
@@ -35,6 +36,7 @@ class Core:
         key_commitment: digest that binds the one content key for all recipients.
         body_size, body_digest: of the ciphertext.
         replaces: an envelope of the same sender that this one stands for, if any.
+        origins: of Provisions and Grants whose keys are no longer valid: the proof that they were accepted before.
 
     Raises DecodeError (contradiction) when it expires before it was created, replaces itself, or has more Grants for
     its Provisions than a judge looks at.
@@ -54,6 +56,7 @@ class Core:
     body_size: int
     body_digest: Digest
     replaces: EnvelopeId | None
+    origins: Origins | None = None
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -107,6 +110,7 @@ CORE: Final = Struct(
     Field(12, "body_size", Uint(1, limits.MAX_BODY)),
     Field(13, "body_digest", DIGEST),
     Field(14, "replaces", ID16, optional=True),
+    Field(15, "origins", ORIGINS, optional=True),
 )
 
 

@@ -18,6 +18,10 @@ from schemas.statement import DIRECTORY_ENTRY, SIGNED_KEY_REQUEST, DirectoryEntr
 T = TypeVar("T")
 
 _MAGIC: Final = b"cbm/1 "
+DIRECTORY_LINE: Final = b"cbm/1 directory\n"
+"""The first line of a file with a whole directory: its entries follow, each after its length, and make up no object."""
+PROOF_LINE: Final = b"cbm/1 proof\n"
+"""That of a proof file (`schemas.observation`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,11 @@ MAX_GRANT_PAIRS: Final = 1024
 MAX_CLASS_TAGS: Final = 8
 MAX_ATTACHMENTS: Final = 32
 
-# One wrap is about 1.3 KB, one signed Provision at most 1.6 KB, one signed Grant at most 0.5 KB.
+# One wrap is about 1.3 KB, one signed Provision at most 1.6 KB, one signed Grant at most 0.5 KB; a checkpoint with the
+# cosignatures of 19 of 28 Member States is 70 KB, and several have to fit beside 64 Provisions.
 MAX_PROVISION: Final = 2 * KIB
 MAX_GRANT: Final = 2 * KIB
-MAX_CORE: Final = 448 * KIB
+MAX_CORE: Final = MIB
 MAX_WRAPS: Final = 128 * KIB
 MAX_HEADER: Final = MAX_CORE + MAX_WRAPS + KIB
 # The smallest object that a third party may hand in unauthenticated; all are signed and of nearly fixed size.
@@ -39,10 +40,13 @@ MAX_KEY_FILE: Final = 8 * KIB
 # A charter of 128 members carries a hybrid root key (1,984 B) and a hybrid signature (3,373 B) for each.
 MAX_CHARTER: Final = 384 * KIB
 MAX_DIRECTORY_ENTRY: Final = MAX_CHARTER + MAX_MEMBERS * 4 * KIB
-# Weekly epochs of 128 members for some 20 years.
-MAX_DIRECTORY_SIZE: Final = 200_000
-# Signing keys and epochs of one member: one that publishes without end must not fill the directory for the others.
+# Weekly epochs of 128 members for some 20 years are 133,000; the rest is for withdrawals of consent and for keys.
+MAX_DIRECTORY_SIZE: Final = 1_000_000
+# What one member may state: one that publishes without end must not fill the directory for the others.
 MAX_MEMBER_ENTRIES: Final = MAX_DIRECTORY_SIZE // MAX_MEMBERS
+# Of these, what only the root may use, a key a month for 20 years: who has stolen a node's key must not be able to use
+# up its member's part, and so keep the root from revoking it.
+MAX_ROOT_ENTRIES: Final = 256
 
 # The largest record is an alert that carries its original file (see record_limits); larger matter is an attachment.
 MAX_RECORD: Final = 4 * MIB
@@ -62,6 +66,9 @@ MAX_TIME: Final = 253_402_300_799
 # A stream between two nodes: at a thousand messages a second this lasts for 285 years.
 MAX_NUMBER: Final = 2**43
 
+# Epochs under one signing key; a number is mostly that of a week since 1970.
+MAX_EPOCH: Final = 2**32
+
 # Time rules of delivery (docs/protocol.md, "Times").
 MAX_CLOCK_AHEAD: Final = 120
 OUTBOX_LIMIT: Final = 30 * DAY
@@ -69,7 +76,50 @@ EXPIRY_MARGIN: Final = HOUR
 # An envelope may wait for 30 days. Weekly epochs with 35 days of grace allow it 42, and 60 leave room for longer terms;
 # without an end, whoever sends to itself makes the relay keep it for ever.
 MAX_LIFE: Final = 60 * DAY
+# Nobody needs longer epochs than a month, and what one key opens is what a thief of it reads. It is also how long after
+# the end of a signing key something may still be sealed to an epoch that this key certified.
+MAX_EPOCH_TERM: Final = 31 * DAY
 # The longest time from an epoch's end to the end of its key. An envelope sealed in the epoch's last second needs
 # MAX_LIFE and an hour at most; a key that is kept longer opens recorded traffic for longer, and nobody gains by it.
 MAX_EPOCH_GRACE: Final = 100 * DAY
 LOG_BY: Final = 60
+# From when a quorum had cosigned a checkpoint, by the cosigners' clocks, until everything that the relay decides has to
+# be decided under it, by the relay's: what a receipt promises, and what clocks may differ.
+MERGE_DELAY: Final = LOG_BY + MAX_CLOCK_AHEAD
+
+# Transparency logs. Sizes are what Go's int64 holds, as in every existing witness and monitor.
+MAX_TREE_SIZE: Final = 2**63 - 1
+# The two-byte length of an entry bundle (tlog-tiles); a longer entry stands in the log by its digest.
+MAX_LOG_ENTRY: Final = 2**16 - 1
+# ML-DSA-44 cosignatures state both names after a length of one byte (tlog-cosignature).
+MAX_NOTE_NAME: Final = 255
+# Two lines for each of 128 member nodes and the relay, and 60 of foreign witnesses.
+MAX_NOTE_SIGNATURES: Final = 2 * MAX_MEMBERS + 64
+# signed-note counts on signatures of up to 5 KB. Ours are 4.5 KB for the relay, 3.7 KB for the two of a member node.
+MAX_NOTE: Final = MIB
+# One hash for each level of a tree of MAX_TREE_SIZE (tlog-witness).
+MAX_PROOF: Final = 63
+# The unauthenticated extra data of a proof file: what is needed to rebuild the entry, at most the entry.
+MAX_PROOF_EXTRA: Final = MAX_DIRECTORY_ENTRY
+# tlog-policy asks for at least 32 logs, witnesses and groups; a line with an ML-DSA key is 2 KB long.
+MAX_POLICY: Final = 256 * KIB
+MAX_POLICY_NAMES: Final = 128
+
+# Origin proofs in one envelope: as many as a compilation may have sources. A leaf names at most 64 Provisions and 128
+# Grants with a digest each (6.6 KB).
+MAX_ORIGINS: Final = MAX_PROVISIONS
+MAX_ACCEPTANCE: Final = 8 * KIB
+# Checkpoints that a judge verifies for one envelope. One may prove many acceptances, and each costs two verifications
+# for every cosigner.
+MAX_ORIGIN_CHECKPOINTS: Final = 8
+# The lines of a witness quorum, two thirds of 128 members with 3.4 KB each, and of the relay.
+MAX_ORIGIN_NOTE: Final = 384 * KIB
+
+# A checkpoint inside an envelope: origin, size, root, and the relay's Ed25519 line (some 300 bytes).
+MAX_GOSSIP: Final = KIB
+# A log that rests is cosigned anew every hour: one that is older than this has been kept back, or its quorum is away.
+FRESH: Final = DAY
+# A proof file: what a node observed, and the directory by which it can be checked. That of 28 Member States grows by
+# 7 MB a year.
+MAX_OBSERVATION: Final = 2 * MAX_NOTE + 8 * KIB
+MAX_PROOF_FILE: Final = 512 * MIB

@@ -1,7 +1,8 @@
 """Frames of the WebSocket between a node and the relay, and the relay's paths (docs/protocol.md, "Relay API").
 
 A frame is one kind byte and one object. The node connects; the relay sends Challenge; the node answers Proof; the relay
-answers Welcome; then the relay sends Deliver and Notice, the node sends Acks and Seen, in any order.
+answers Welcome; then the relay sends Deliver, Notice and WitnessRequest, the node sends Acks, Seen and WitnessAnswer,
+in any order.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from enum import IntEnum
 from typing import Final
 
 from schemas import limits
-from schemas.canon import Blob, Choice, Field, Seq, Struct, decode, encode, fixed
+from schemas.canon import Blob, Choice, Field, Seq, Struct, Text, Uint, decode, encode, fixed
 from schemas.errors import DecodeError, Reason
 from schemas.ids import DIGEST, ED25519_SIGNATURE, ID16, MEMBER, TIME, Digest, EnvelopeId, KeyId, MemberId, nested
 
@@ -20,6 +21,7 @@ PATH_DIRECTORY: Final = "/v1/directory"
 PATH_ACKS: Final = "/v1/acknowledgements"
 PATH_NOTICES: Final = "/v1/notices"
 PATH_SESSION: Final = "/v1/session"
+PATH_LOG: Final = "/v1/log"
 
 # A body up to this size travels inside its Deliver frame; a larger one is fetched as a stream.
 INLINE_BODY: Final = 64 * limits.KIB
@@ -27,6 +29,11 @@ MAX_FRAME: Final = limits.MAX_HEADER + INLINE_BODY + 8 * limits.KIB
 # How many envelopes the relay sends before it waits for acknowledgements: bounds what a slow node makes it hold.
 WINDOW: Final = 64
 MAX_ACKS: Final = 64
+# A request holds at most 63 hashes of a proof (45 bytes each) and a checkpoint with the relay's two signatures (some
+# 5 KiB); an answer the two cosignature lines of a node, of which the longer is 3.4 KiB, or those of a few keys.
+MAX_WITNESS_REQUEST: Final = 16 * limits.KIB
+MAX_WITNESS_ANSWER: Final = 16 * limits.KIB
+MAX_ORIGIN: Final = 200
 
 
 class SessionRole(IntEnum):
@@ -113,6 +120,53 @@ class Seen:
     items: tuple[SeenItem, ...]
 
 
+class WitnessStatus(IntEnum):
+    """What a node answers as a witness, by the HTTP status of tlog-witness; NOT_NOW is ours.
+
+    COSIGNED: it has checked and kept the checkpoint. OTHER_SIZE: its newest is of another size than the request's
+    `old`. INCONSISTENT: the proof does not hold, which may be evidence against the relay. NOT_NOW: its clock or its
+    store do not let it sign.
+    """
+
+    COSIGNED = 200
+    MALFORMED = 400
+    BAD_SIGNATURE = 403
+    UNKNOWN_LOG = 404
+    OTHER_SIZE = 409
+    INCONSISTENT = 422
+    NOT_NOW = 503
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessRequest:
+    """The relay asks for a cosignature: the body of a tlog-witness add-checkpoint request."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessAnswer:
+    """A node's answer for one log.
+
+    Attributes:
+        origin: of the log.
+        size: of the checkpoint that was asked about; with OTHER_SIZE, of the newest that the node has cosigned.
+        lines: its signature lines (UTF-8, as in tlog-witness), only with COSIGNED.
+
+    Raises DecodeError (contradiction) for lines with another status, or none with COSIGNED.
+    """
+
+    origin: str
+    size: int
+    status: WitnessStatus
+    lines: bytes | None
+
+    def __post_init__(self) -> None:
+        """Lines stand with one status only."""
+        if (self.lines is not None) != (self.status is WitnessStatus.COSIGNED):
+            raise DecodeError(Reason.CONTRADICTION, "WitnessAnswer.lines")
+
+
 @dataclass(frozen=True, slots=True)
 class Mailbox:
     """Answer to a pull: envelopes and notices that wait."""
@@ -121,7 +175,7 @@ class Mailbox:
     acknowledgements: tuple[bytes, ...]
 
 
-Frame = Challenge | Proof | Welcome | Deliver | Notice | Acks | Seen
+Frame = Challenge | Proof | Welcome | Deliver | Notice | Acks | Seen | WitnessRequest | WitnessAnswer
 
 SESSION_STATEMENT: Final = Struct(
     SessionStatement,
@@ -151,6 +205,14 @@ _NOTICE: Final = Struct(Notice, Field(1, "acknowledgements", _ACKS))
 ACKS: Final = Struct(Acks, Field(1, "acknowledgements", _ACKS))
 _SEEN_ITEM: Final = Struct(SeenItem, Field(1, "envelope", ID16), Field(2, "recipient", MEMBER))
 SEEN: Final = Struct(Seen, Field(1, "items", Seq(_SEEN_ITEM, 1, MAX_ACKS)))
+_WITNESS_REQUEST: Final = Struct(WitnessRequest, Field(1, "body", nested(MAX_WITNESS_REQUEST)))
+_WITNESS_ANSWER: Final = Struct(
+    WitnessAnswer,
+    Field(1, "origin", Text(MAX_ORIGIN)),
+    Field(2, "size", Uint(0, limits.MAX_NUMBER)),
+    Field(3, "status", Choice(WitnessStatus)),
+    Field(4, "lines", nested(MAX_WITNESS_ANSWER), optional=True),
+)
 MAILBOX: Final = Struct(
     Mailbox,
     Field(1, "envelopes", Seq(_DELIVER, 0, WINDOW)),
@@ -166,6 +228,8 @@ _KINDS: Final[dict[int, tuple[type, Struct[Frame]]]] = {
     5: (Notice, _NOTICE),  # type: ignore[dict-item]
     6: (Acks, ACKS),  # type: ignore[dict-item]
     7: (Seen, SEEN),  # type: ignore[dict-item]
+    8: (WitnessRequest, _WITNESS_REQUEST),  # type: ignore[dict-item]
+    9: (WitnessAnswer, _WITNESS_ANSWER),  # type: ignore[dict-item]
 }
 _NUMBERS: Final = {cls: number for number, (cls, _) in _KINDS.items()}
 

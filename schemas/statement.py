@@ -1,4 +1,4 @@
-"""Directory entries: the charter and the statements about keys, each with hybrid signatures over exact bytes."""
+"""Directory entries: the charter and the statements of members, each with hybrid signatures over exact bytes."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -8,9 +8,11 @@ from schemas import limits
 from schemas.canon import Choice, Field, Seq, Struct, Uint, decode
 from schemas.charter import CHARTER, HYBRID_PUBLIC, Charter, HybridPublic
 from schemas.contexts import Context
+from schemas.endings import REVOCATION, WITHDRAWAL, Revocation, Withdrawal
 from schemas.errors import DecodeError, Reason
 from schemas.ids import (
     MEMBER,
+    MLDSA44_PUBLIC,
     MLKEM768_PUBLIC,
     TIME,
     X25519_PUBLIC,
@@ -30,13 +32,17 @@ class KemPublic:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A state root's statement that `keys` sign for its node from `valid_from` until `valid_until` (Unix seconds)."""
+    """A state root's statement that `keys` sign for its node from `valid_from` until `valid_until` (Unix seconds).
+
+    `cosigner` is the ML-DSA-44 half (1,312 bytes) of the node's cosignatures as a witness; the Ed25519 half is `keys`'.
+    """
 
     member: MemberId
     keys: HybridPublic
     valid_from: int
     valid_until: int
     created: int
+    cosigner: bytes
 
     def __post_init__(self) -> None:
         """Refuse an empty term."""
@@ -49,11 +55,12 @@ class EpochKey:
     """A node's statement about one encryption epoch.
 
     Attributes:
-        number: ascending per member.
+        number: ascending under each signing key.
         valid_from, valid_until: when senders may seal to it (Unix seconds).
         destroy_at: when the node destroys the private half; an envelope expires at least an hour earlier.
 
-    Raises DecodeError (contradiction) for an empty term, or a key that is destroyed too early or kept too long.
+    Raises DecodeError (contradiction) for an empty or endless term, or a key that is destroyed too early or kept too
+    long.
     """
 
     member: MemberId
@@ -68,6 +75,8 @@ class EpochKey:
         """Refuse an empty term, and a key that dies while it is still sealed to."""
         if not self.valid_from < self.valid_until <= self.destroy_at - limits.EXPIRY_MARGIN:
             raise DecodeError(Reason.CONTRADICTION, "EpochKey.valid_until")
+        if self.valid_until - self.valid_from > limits.MAX_EPOCH_TERM:
+            raise DecodeError(Reason.CONTRADICTION, "EpochKey.valid_from")
         if self.destroy_at - self.valid_until > limits.MAX_EPOCH_GRACE:
             raise DecodeError(Reason.CONTRADICTION, "EpochKey.destroy_at")
 
@@ -78,9 +87,11 @@ class EntryKind(IntEnum):
     CHARTER = 1
     SIGNING_KEY = 2
     EPOCH_KEY = 3
+    REVOCATION = 4
+    WITHDRAWAL = 5
 
 
-Statement = Charter | SigningKey | EpochKey
+Statement = Charter | SigningKey | EpochKey | Revocation | Withdrawal
 
 _KEM_PUBLIC: Final = Struct(
     KemPublic,
@@ -94,11 +105,12 @@ SIGNING_KEY: Final = Struct(
     Field(3, "valid_from", TIME),
     Field(4, "valid_until", TIME),
     Field(5, "created", TIME),
+    Field(6, "cosigner", MLDSA44_PUBLIC),
 )
 EPOCH_KEY: Final = Struct(
     EpochKey,
     Field(1, "member", MEMBER),
-    Field(2, "number", Uint(0, 2**32)),
+    Field(2, "number", Uint(0, limits.MAX_EPOCH)),
     Field(3, "keys", _KEM_PUBLIC),
     Field(4, "valid_from", TIME),
     Field(5, "valid_until", TIME),
@@ -109,6 +121,8 @@ _STATEMENTS: Final = {
     EntryKind.CHARTER: (CHARTER, Context.CHARTER),
     EntryKind.SIGNING_KEY: (SIGNING_KEY, Context.SIGNING_KEY),
     EntryKind.EPOCH_KEY: (EPOCH_KEY, Context.EPOCH_KEY),
+    EntryKind.REVOCATION: (REVOCATION, Context.REVOCATION),
+    EntryKind.WITHDRAWAL: (WITHDRAWAL, Context.WITHDRAWAL),
 }
 
 
@@ -116,7 +130,7 @@ _STATEMENTS: Final = {
 class DirectoryEntry:
     """One entry of the directory: the exact bytes of a statement and the signatures over them, not yet verified.
 
-    A charter has one signature per signing member, a key statement exactly one.
+    A charter has one signature per signing member, every other statement exactly one.
     """
 
     kind: EntryKind
@@ -153,6 +167,7 @@ class KeyRequest:
     member: MemberId
     keys: HybridPublic
     created: int
+    cosigner: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +188,7 @@ KEY_REQUEST: Final = Struct(
     Field(1, "member", MEMBER),
     Field(2, "keys", HYBRID_PUBLIC),
     Field(3, "created", TIME),
+    Field(4, "cosigner", MLDSA44_PUBLIC),
 )
 SIGNED_KEY_REQUEST: Final = Struct(
     SignedKeyRequest,

@@ -49,7 +49,8 @@ class WrapSecret:
     Attributes:
         content_key: 32 bytes.
         stream, number: the place in the stream from sender to recipient; numbers begin at 1.
-        previous: digest of the header that had the number before; 32 zero bytes at number 1.
+        previous: digest of the header that had the number before; 32 zero bytes at number 1, unless a restore began
+            the stream: then of the last header of the stream before.
     """
 
     content_key: bytes

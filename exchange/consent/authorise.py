@@ -3,7 +3,8 @@
 A transfer is allowed when, for every Provision in the envelope, its providers' signatures hold, its terms hold at the
 moment of decision, the sender holds the information lawfully, and every recipient is one of its providers, in its
 audience, admitted by its onward terms, or covered by a valid Grant of every provider. The audience is a ground only for
-as long as the providers allow a first sending: later it takes open terms or a Grant.
+as long as the providers allow a first sending: later it takes open terms or a Grant. Whoever was removed from the
+charter neither sends nor receives; what it provided stays bound by its terms.
 """
 
 from collections import defaultdict
@@ -21,8 +22,7 @@ from exchange.consent.decision import (
     Use,
 )
 from keys.directory import Directory
-from keys.verify import VerifiedHeader, grant_fault, provision_fault
-from schemas.charter import Role
+from keys.verify import Moment, VerifiedHeader, grant_fault, provision_fault
 from schemas.grant import Grant
 from schemas.ids import GrantId, MemberId
 from schemas.limits import MAX_CLOCK_AHEAD
@@ -36,8 +36,9 @@ _LATE: Final = "the time for sending to the audience has passed: it takes open t
 def authorise(header: VerifiedHeader, directory: Directory, ledger: Ledger, now: int) -> Decision:
     """Judge one envelope at `now` (Unix seconds), the moment of decision: the relay's acceptance, or before it now.
 
-    A later judge passes the time and the directory of the relay's receipt. Pure: the same facts give the same answer
-    on every side. Never raises for a well-formed header.
+    A later judge passes the receipt's time, and the directory as of the receipt's size: what was withdrawn, revoked or
+    removed at a higher index does not count. Pure: the same facts give the same answer on every side. Never raises for
+    a well-formed header.
     """
     core = header.core
     transfer = Transfer(core.sender, header.recipients, core.provisions, core.grants, core.purpose, core.precedence)
@@ -56,7 +57,7 @@ class _Judgement:
         self._transfer = transfer
         self._recipients = transfer.recipients
         self._directory = directory
-        self._ledger = ledger
+        self._moment = Moment(directory, now, ledger.origins)
         self._now = now
         # Of each provider, those that are in force for this sender and purpose, in the envelope's order.
         self._grants: dict[MemberId, list[Grant]] = defaultdict(list)
@@ -65,6 +66,7 @@ class _Judgement:
         self._others = {(provider, grant): count for provider, grant, count in ledger.others}
         for use in ledger.uses:
             self._listed[use.provider, use.grant].add(use)
+        self._members: dict[int, frozenset[MemberId]] = {}
         self._refusals: list[Refusal] = []
         self._permissions: list[Permission] = []
         self._uses: dict[Use, None] = {}
@@ -74,7 +76,7 @@ class _Judgement:
         self._check_grants()
         for signed in self._transfer.provisions:
             provision = signed.provision
-            fault = provision_fault(signed, self._directory, self._now)
+            fault = provision_fault(signed, self._moment)
             if fault is not None:
                 self._refuse(Rule.PROVISION_SIGNATURE, str(fault[1]), provision, provider=fault[0])
                 continue
@@ -109,7 +111,7 @@ class _Judgement:
     def _check_grants(self) -> None:
         """Any Grant that does not verify refuses the envelope: an honest node carries none."""
         for signed in self._transfer.grants:
-            fault = grant_fault(signed, self._directory, self._now)
+            fault = grant_fault(signed, self._moment)
             if fault is not None:
                 self._refuse(Rule.GRANT_SIGNATURE, str(fault), provider=signed.grant.provider)
             elif self._in_force(signed.grant):
@@ -117,7 +119,7 @@ class _Judgement:
 
     def _check_terms(self, provision: Provision) -> None:
         transfer, now = self._transfer, self._now
-        if any((provider, provision.id) in self._ledger.withdrawn for provider in provision.providers):
+        if any((provider, provision.id) in self._directory.withdrawn for provider in provision.providers):
             self._refuse(Rule.WITHDRAWN, "a provider has withdrawn its consent to any transfer", provision)
         if provision.created > now + MAX_CLOCK_AHEAD:
             self._refuse(Rule.NOT_YET_CREATED, "the Provision is dated in the future", provision)
@@ -184,16 +186,17 @@ class _Judgement:
         return self._ground_of_terms(provision, member)
 
     def _ground_of_terms(self, provision: Provision, member: MemberId) -> Ground | None:
-        row = self._directory.members.get(member)
-        if row is None:
-            return None
         if provision.onward is Onward.PUBLIC:
-            return Ground.TERMS
-        # "Members" are the Member States of the charter version that the Provision names.
-        known = provision.charter <= self._directory.charter.version
-        if provision.onward is Onward.MEMBERS and known and row.role is Role.MEMBER:
-            return Ground.TERMS
-        return None
+            admitted = member in self._directory.members
+        else:
+            admitted = provision.onward is Onward.MEMBERS and member in self._voters(provision.charter)
+        return Ground.TERMS if admitted else None
+
+    def _voters(self, version: int) -> frozenset[MemberId]:
+        """Who "members" are: the Member States of the named charter version, less those that were removed since."""
+        if version not in self._members:
+            self._members[version] = self._directory.voters_since(version)
+        return self._members[version]
 
     def _in_force(self, grant: Grant) -> bool:
         """For this sender as its holder and this purpose, now, and not withdrawn."""
@@ -202,7 +205,7 @@ class _Judgement:
             and grant.purpose == self._transfer.purpose
             and grant.created <= self._now + MAX_CLOCK_AHEAD
             and self._now <= grant.until
-            and (grant.provider, grant.id) not in self._ledger.withdrawn
+            and (grant.provider, grant.id) not in self._directory.withdrawn
         )
 
     def _matching(self, provision: Provision, provider: MemberId) -> list[Grant]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from keys.origin import Origin
 from schemas.grant import SignedGrant
 from schemas.ids import GrantId, MemberId, ProvisionId
 from schemas.provision import SignedProvision
@@ -97,14 +98,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """A verified view of what was withdrawn and used, as of one directory size.
+    """What the directory does not say: uses as they were counted, and what is proved of the relays' logs.
 
     Attributes:
-        withdrawn: provider and id of each Grant or Provision that this provider withdrew below that size.
         uses: the uses that were counted, at least those of the Provisions that are judged.
         others: how many more uses were counted of a Grant (provider, id), which `uses` does not list.
+        origins: which signed Provisions and Grants stood in a log before their keys ended, by the header's proofs.
     """
 
-    withdrawn: frozenset[tuple[MemberId, bytes]] = frozenset()
     uses: frozenset[Use] = frozenset()
     others: frozenset[tuple[MemberId, GrantId, int]] = frozenset()
+    origins: frozenset[Origin] = frozenset()

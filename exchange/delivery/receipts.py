@@ -1,6 +1,7 @@
 """Whether the relay's receipt is about an envelope: asked by the sender's node and again by the receiver's."""
 
 from keys.digests import header_digest
+from keys.origin import LeastSize
 from schemas.envelope import Header
 from schemas.limits import MAX_CLOCK_AHEAD
 from schemas.receipt import Receipt
@@ -29,4 +30,15 @@ def receipt_date_fault(receipt: Receipt, header: Header, now: int) -> str | None
         return "the relay's receipt is dated before the envelope was made: check both clocks"
     if receipt.time >= header.core.expires:
         return "the relay's receipt is dated after the envelope's expiry"
+    return None
+
+
+def receipt_size_fault(receipt: Receipt, least_size: LeastSize) -> str | None:
+    """Why the relay cannot have decided under the directory size that the receipt states; None when it can.
+
+    A withdrawal or revocation that a quorum had cosigned long before binds the relay: it may not decide without it.
+    """
+    least = least_size(receipt.time)
+    if receipt.directory_size < least:
+        return f"the relay decided under {receipt.directory_size} directory entries when there were {least}"
     return None

@@ -1,7 +1,7 @@
 """Which state may follow which, as tables. Only states, moves and the rule that reads them live here.
 
 A state only moves forward: a move that is not in its table changes nothing, so a late or repeated message about an
-earlier stage can never undo a later one.
+earlier stage can never undo a later one. The one step back is the node's own, with the envelope that it gives up.
 """
 
 from enum import StrEnum
@@ -32,7 +32,10 @@ class RecipientState(StrEnum):
 
 MESSAGE_MOVES: Final[dict[MessageState, frozenset[MessageState]]] = {
     MessageState.QUEUED: frozenset({MessageState.SEALED, MessageState.REFUSED, MessageState.EXPIRED}),
-    MessageState.SEALED: frozenset({MessageState.ACCEPTED, MessageState.REFUSED, MessageState.EXPIRED}),
+    # Queued again: its envelope cannot be accepted any more, and it is sealed anew.
+    MessageState.SEALED: frozenset(
+        {MessageState.QUEUED, MessageState.ACCEPTED, MessageState.REFUSED, MessageState.EXPIRED}
+    ),
     MessageState.ACCEPTED: frozenset({MessageState.DELIVERED, MessageState.REFUSED, MessageState.EXPIRED}),
     MessageState.DELIVERED: frozenset(),
     # Only by its recipients' own answers: the relay may deliver what it said it refused.

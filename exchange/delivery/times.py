@@ -6,6 +6,7 @@ from enum import StrEnum
 from keys.directory import Directory
 from keys.errors import Untrusted
 from keys.verify import VerifiedHeader
+from schemas.envelope import Header
 from schemas.ids import MemberId
 from schemas.limits import DAY, EXPIRY_MARGIN, MAX_CLOCK_AHEAD, MAX_LIFE, OUTBOX_LIMIT
 
@@ -19,6 +20,7 @@ class TimeRule(StrEnum):
     TOO_LONG = "expires-beyond-limit"
     EPOCH_UNKNOWN = "epoch-unknown"
     EPOCH_NOT_VALID = "epoch-not-valid"
+    EPOCH_ENDED = "epoch-ended"
     EXPIRES_LATE = "expires-after-key"
 
 
@@ -49,6 +51,15 @@ def time_fault(header: VerifiedHeader, directory: Directory, now: int) -> TimeFa
     return None
 
 
+def has_ended_epoch(header: Header, directory: Directory) -> bool:
+    """Whether a revocation or a removal ended an epoch that it is sealed to: then it has to be sealed anew."""
+    return any(
+        wrap.key_id == epoch.key_id and not directory.in_force(epoch)
+        for wrap in header.wraps
+        for epoch in directory.epochs.get(wrap.recipient, ())
+    )
+
+
 def _wrap_fault(header: VerifiedHeader, directory: Directory, recipient: MemberId) -> TimeFault | None:
     core = header.core
     wrap = header.header.wrap_for(recipient)
@@ -58,6 +69,9 @@ def _wrap_fault(header: VerifiedHeader, directory: Directory, recipient: MemberI
         epoch = directory.epoch(recipient, wrap.key_id)
     except Untrusted as fault:
         return TimeFault(TimeRule.EPOCH_UNKNOWN, str(fault), recipient)
+    if not directory.in_force(epoch):
+        detail = f"sealed to an epoch of {recipient} that a revocation or a removal ended: it has to be sealed anew"
+        return TimeFault(TimeRule.EPOCH_ENDED, detail, recipient)
     # Judged when it was sealed: a retry sends the same bytes, also after the epoch has ended.
     if not epoch.valid_from <= core.created <= epoch.valid_until:
         return TimeFault(TimeRule.EPOCH_NOT_VALID, f"sealed to an epoch of {recipient} outside its term", recipient)

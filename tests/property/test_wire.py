@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 from schemas.canon import Codec, decode, encode
 from schemas.charter import CHARTER
 from schemas.content import HEAD, MANIFEST, TRANSPORT, Transport
+from schemas.endings import REVOCATION, WITHDRAWAL, WithdrawalTarget
 from schemas.envelope import CORE, HEADER
 from schemas.errors import DecodeError
 from schemas.grant import GRANT, SIGNED_GRANT
+from schemas.ids import NO_DIGEST, KeyId
+from schemas.observation import OBSERVATION, SIGNED_OBSERVATION, Observation, ObservationKind, SignedObservation
+from schemas.origin import ACCEPTANCE, ORIGINS, one_origin
 from schemas.provision import PROVISION, SIGNED_PROVISION
 from schemas.receipt import ACKNOWLEDGEMENT, RECEIPT, SIGNED_ACKNOWLEDGEMENT, SIGNED_RECEIPT
 from schemas.relayapi import (
@@ -35,7 +39,9 @@ from schemas.relayapi import (
 from schemas.statement import DIRECTORY_ENTRY, EPOCH_KEY, SIGNING_KEY, read_entry
 from schemas.terms import Onward
 from schemas.wrap import WRAPS
-from tests.support.world import World
+from tests.support.changes import revocation, withdrawal
+from tests.support.origins import leaf
+from tests.support.world import NOW, World
 
 LARGEST = 2**21
 
@@ -71,6 +77,9 @@ def kinds() -> dict[str, Kind]:
     proof, welcome = world.session("KAZ", bytes(32), tls_digest=bytes(32))
     seen = Seen((SeenItem(sealed.header.core.id, sealed.header.recipients[0]),))
     deliver = Deliver(sealed.header_bytes, signed_receipt, sealed.body)
+    observation = Observation(
+        ObservationKind.SPLIT_VIEW, provision.provision.providers[0], KeyId(bytes(32)), 5, b"a", b"b", path=(NO_DIGEST,)
+    )
     head = msgpack.packb({1: bytes(16), 2: 4, 3: bytes(32), 4: [{1: 2, 2: 3}]})
     return {
         "provision": _kind(PROVISION, provision.body),
@@ -81,7 +90,12 @@ def kinds() -> dict[str, Kind]:
         "wraps": _kind(WRAPS, sealed.header.wraps_bytes),
         "header": _kind(HEADER, sealed.header_bytes),
         "manifest": _kind(MANIFEST, manifest),
-        "transport": _kind(TRANSPORT, encode(TRANSPORT, Transport(9, 999))),
+        "transport": _kind(TRANSPORT, encode(TRANSPORT, Transport(9, 999, b"note"))),
+        "observation": _kind(OBSERVATION, encode(OBSERVATION, observation)),
+        "signed observation": _kind(
+            SIGNED_OBSERVATION,
+            encode(SIGNED_OBSERVATION, SignedObservation(encode(OBSERVATION, observation), bytes(64))),
+        ),
         "head": _kind(HEAD, head),
         "receipt": _kind(RECEIPT, receipt.body),
         "signed receipt": _kind(SIGNED_RECEIPT, signed_receipt),
@@ -89,6 +103,10 @@ def kinds() -> dict[str, Kind]:
         "signed acknowledgement": _kind(SIGNED_ACKNOWLEDGEMENT, signed_ack),
         "charter": _kind(CHARTER, read_entry(world.entries[0]).body),
         "signing key": _kind(SIGNING_KEY, read_entry(world.entries[1]).body),
+        "revocation": _kind(REVOCATION, revocation(world.roots["KAZ"], KeyId(bytes(32)), NOW, compromised_at=1).body),
+        "withdrawal": _kind(WITHDRAWAL, withdrawal(world.nodes["KAZ"], WithdrawalTarget.GRANT, bytes(16), NOW).body),
+        "acceptance": _kind(ACCEPTANCE, leaf(world, sealed)),
+        "origins": _kind(ORIGINS, encode(ORIGINS, one_origin(b"note", leaf(world, sealed), 3, (NO_DIGEST,)))),
         "epoch key": _kind(EPOCH_KEY, read_entry(world.entries[5]).body),
         "directory entry": _kind(DIRECTORY_ENTRY, world.entries[5]),
         "session statement": _kind(SESSION_STATEMENT, proof.statement),

@@ -13,6 +13,8 @@ from exchange.consent.authorise import authorise
 from exchange.consent.decision import Ledger, Use
 from exchange.delivery.times import time_fault
 from exchange.node.inbound import Judged, Payload, Unreadable, unwrap
+from keys.checkpoint import Checkpoint
+from keys.cosign import cosigned_message
 from keys.digests import (
     charter_digest,
     content_commitment,
@@ -24,8 +26,12 @@ from keys.digests import (
 from keys.directory import Directory, begin, extend
 from keys.errors import BadSignature, Undecryptable, Untrusted
 from keys.identity import EpochIdentity
+from keys.merkle import MemoryTree, consistency_proof, inclusion_proof, tree_root
+from keys.note import KeyType, NoteKey, note_message
+from keys.origin import origins_of, unbounded
 from keys.sealing import body_key, key_commitment
 from keys.stream import open_stream, seal_stream
+from keys.tiles import entry_hash, log_entry
 from keys.verify import VerifiedHeader, verify_acknowledgement, verify_header, verify_receipt
 from schemas.charter import HybridPublic
 from schemas.content import padded_size
@@ -75,6 +81,14 @@ def decoded(vector: Document) -> str:
     return ACCEPTED
 
 
+def log_tree(vector: Document) -> MemoryTree:
+    return MemoryTree(entry_hash(bytes.fromhex(entry)) for entry in vector["entries"])
+
+
+def checkpoint(vector: Document) -> Checkpoint:
+    return Checkpoint(vector["origin"], vector["size"], Digest(data(vector, "root")))
+
+
 DERIVE: Final[dict[str, Callable[[Document], bytes | int]]] = {
     "framed": lambda v: framed(Context(v["label"]), data(v, "part"), b""),
     "key-id": lambda v: key_id(HybridPublic(data(v, "ed25519"), data(v, "mldsa65"))),
@@ -88,6 +102,19 @@ DERIVE: Final[dict[str, Callable[[Document], bytes | int]]] = {
         Suite(v["suite"]), sha256(data(v, "core")), MemberId(v["recipient"]), KeyId(data(v, "key_id"))
     ),
     "padded-size": lambda v: padded_size(v["size"]),
+    "leaf-hash": lambda v: entry_hash(data(v, "entry")),
+    "log-entry": lambda v: log_entry(bytes(v["size"])),
+    "tree-root": lambda v: tree_root(len(v["entries"]), log_tree(v)),
+    "inclusion-proof": lambda v: b"".join(inclusion_proof(v["index"], len(v["entries"]), log_tree(v))),
+    "consistency-proof": lambda v: b"".join(consistency_proof(v["old"], len(v["entries"]), log_tree(v))),
+    "note-key-id": lambda v: NoteKey(v["name"], KeyType(data(v, "type")), data(v, "public")).key_hash,
+    "checkpoint-text": lambda v: checkpoint(v).text.encode(),
+    "note-message": lambda v: note_message(checkpoint(v).text, NoteKey(v["origin"], KeyType.MLDSA65, bytes(1952))),
+    "cosigned-message": lambda v: cosigned_message(
+        checkpoint(v),
+        NoteKey(v["cosigner"], KeyType(data(v, "type")), bytes(32 if v["type"] == "04" else 1312)),
+        v["time"],
+    ),
     "body-stream": lambda v: sha256(b"".join(seal_stream(data(v, "key"), [bytes(v["size"])]))),
 }
 
@@ -133,7 +160,10 @@ def authorised(vector: Document) -> list[str]:
         Use(MemberId("KAZ"), GrantId(bytes.fromhex(grant)), MemberId("XAA"), ProvisionId(bytes([number]) * 16))
         for number, grant in enumerate(vector["used_by_others"])
     )
-    decision = authorise(header(vector), directory(), Ledger(uses=uses), vector["now"])
+    head = header(vector)
+    after = extend(directory(), [read_entry(bytes.fromhex(entry)) for entry in vector["entries"]])
+    origins = origins_of(head.core.origins, after, unbounded)
+    decision = authorise(head, after, Ledger(uses=uses, origins=origins), vector["now"])
     return sorted({refusal.rule.value for refusal in decision.refusals})
 
 

@@ -1,6 +1,6 @@
 """The ceremonies refuse every mix-up that would certify the wrong key or sign the wrong charter."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -15,19 +15,30 @@ from keys.identity import SigningIdentity
 from schemas.canon import encode
 from schemas.charter import CHARTER, Chairmanship, Charter, Member, Name, Relay, Role
 from schemas.contexts import Context
+from schemas.endings import Withdrawal, WithdrawalTarget
 from schemas.errors import DecodeError, Reason
 from schemas.files import CharterSignature
-from schemas.ids import SECRETARIAT, Digest, MemberId
+from schemas.ids import SECRETARIAT, Digest, GrantId, MemberId
 from schemas.limits import DAY
-from schemas.statement import KEY_REQUEST, EntryKind, KeyRequest, SignedKeyRequest, SigningKey
+from schemas.statement import (
+    DIRECTORY_ENTRY,
+    KEY_REQUEST,
+    DirectoryEntry,
+    EntryKind,
+    KeyRequest,
+    SignedKeyRequest,
+    SigningKey,
+    read_entry,
+)
 from tests.support.entropy import derived
+from tests.support.world import World
 
 NOW = 1_800_000_000
 CODES = ("KAZ", "MNG", "UZB")
 
 
 def identity(kind: str, code: str) -> SigningIdentity:
-    return SigningIdentity.from_entropy(MemberId(code), derived("ceremony", kind, code, size=64))
+    return SigningIdentity.from_entropy(MemberId(code), derived("ceremony", kind, code, size=96))
 
 
 ROOTS: Mapping[str, SigningIdentity] = MappingProxyType({c: identity("root", c) for c in (*CODES, "XAA", "CICA")})
@@ -81,7 +92,7 @@ def test_a_certified_key_enters_the_directory() -> None:
 
 
 def request(names: SigningIdentity, signer: SigningIdentity, code: str = "KAZ") -> SignedKeyRequest:
-    body = encode(KEY_REQUEST, KeyRequest(MemberId(code), names.public, NOW))
+    body = encode(KEY_REQUEST, KeyRequest(MemberId(code), names.public, NOW, names.cosigner))
     return SignedKeyRequest(body, signer.sign_hybrid(Context.KEY_REQUEST, body))
 
 
@@ -127,6 +138,29 @@ def test_a_signer_in_another_states_name_is_refused() -> None:
 def test_the_root_does_not_certify_itself() -> None:
     with pytest.raises(Untrusted, match="root key itself"):
         certify(ceremony.request_signing_key(ROOTS["KAZ"], NOW))
+
+
+@pytest.mark.parametrize(
+    ("withdraw", "target"),
+    [
+        (ceremony.withdraw_grant, WithdrawalTarget.GRANT),
+        (ceremony.withdraw_provision, WithdrawalTarget.PROVISION),
+    ],
+)
+def test_a_withdrawal_by_the_node_stands_in_the_directory(
+    withdraw: Callable[[SigningIdentity, Any, int], DirectoryEntry], target: WithdrawalTarget
+) -> None:
+    world = World()
+    entry = withdraw(world.nodes["KAZ"], b"n" * 16, NOW)
+    assert entry.statement == Withdrawal(MemberId("KAZ"), target, b"n" * 16, NOW)
+    after = extend(world.directory, [read_entry(encode(DIRECTORY_ENTRY, entry))])
+    assert after.withdrawn == {(MemberId("KAZ"), b"n" * 16): world.directory.size}
+
+
+def test_a_root_withdraws_nothing() -> None:
+    world = World()
+    with pytest.raises(Untrusted, match="not signed by a valid signing key"):
+        extend(world.directory, [ceremony.withdraw_grant(world.roots["KAZ"], GrantId(bytes(16)), NOW)])
 
 
 def test_an_empty_term_is_refused() -> None:

@@ -20,7 +20,7 @@ from tests.support.realm import charter_entry, epoch_entry, epoch_statement, sig
 from tests.support.world import World
 
 KAZ, MNG, TUR = MemberId("KAZ"), MemberId("MNG"), MemberId("TUR")
-NEW = SigningIdentity.from_entropy(KAZ, derived("new node", size=64))
+NEW = SigningIdentity.from_entropy(KAZ, derived("new node", size=96))
 EPOCH = EpochIdentity(derived("new epoch", size=96))
 
 
@@ -176,7 +176,7 @@ def _signed_key(
 
 
 def _as(identity: SigningIdentity, owner: str) -> SigningIdentity:
-    return SigningIdentity(MemberId(owner), identity.ed25519_seed, identity.mldsa65_seed)
+    return SigningIdentity.from_entropy(MemberId(owner), identity.entropy)
 
 
 def _claims_key(entry: DirectoryEntry, key: KeyId) -> DirectoryEntry:
@@ -250,9 +250,13 @@ FORGED: dict[str, tuple[type[KeyFault], Callable[[World], DirectoryEntry]]] = {
         Untrusted,
         lambda w: _signed_epoch(new_epoch(w, keys=w.epochs["KAZ"][0].public), w.nodes["KAZ"]),
     ),
-    "charter that comes later": (
+    "charter that skips a version": (
         Untrusted,
-        lambda w: signed_charter(replace(w.charter, version=2, previous=w.charter_digest), w),
+        lambda w: signed_charter(replace(w.charter, version=3, previous=w.charter_digest), w),
+    ),
+    "charter that follows another one": (
+        Untrusted,
+        lambda w: signed_charter(replace(w.charter, version=2, previous=Digest(bytes(32))), w),
     ),
     "charter repeated": (Untrusted, first),
 }

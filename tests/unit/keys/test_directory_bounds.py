@@ -4,18 +4,21 @@ from dataclasses import replace
 
 import pytest
 
+from keys.amendment import Changes
 from keys.directory import Directory, extend
 from keys.errors import DirectoryFull, Untrusted
 from keys.identity import EpochIdentity, SigningIdentity
+from schemas.endings import WithdrawalTarget
 from schemas.ids import MemberId
-from schemas.limits import MAX_DIRECTORY_SIZE, MAX_MEMBER_ENTRIES
+from schemas.limits import MAX_DIRECTORY_SIZE, MAX_MEMBER_ENTRIES, MAX_ROOT_ENTRIES
 from schemas.statement import DirectoryEntry, read_entry
+from tests.support.changes import ChangingWorld, certificate, identity, party, revocation, withdrawal
 from tests.support.entropy import derived
 from tests.support.realm import epoch_entry, epoch_statement, signing_entry, signing_statement
 from tests.support.world import World
 
 KAZ, MNG = MemberId("KAZ"), MemberId("MNG")
-NEW = SigningIdentity.from_entropy(KAZ, derived("new node", size=64))
+NEW = SigningIdentity.from_entropy(KAZ, derived("new node", size=96))
 EPOCH = EpochIdentity(derived("new epoch", size=96))
 
 
@@ -24,10 +27,10 @@ def certified(member: str, world: World) -> DirectoryEntry:
     return read_entry(signing_entry(signing_statement(member, NEW, world.now), world.roots[member]))
 
 
-def epoch(world: World, signer: SigningIdentity, member: str = "KAZ") -> DirectoryEntry:
+def epoch(world: World, signer: SigningIdentity, member: str = "KAZ", number: int = 9) -> DirectoryEntry:
     """A further epoch of the member, signed in its name by this key."""
-    owner = SigningIdentity(MemberId(member), signer.ed25519_seed, signer.mldsa65_seed)
-    return read_entry(epoch_entry(epoch_statement(member, 9, EPOCH, world.now), owner))
+    owner = SigningIdentity.from_entropy(MemberId(member), signer.entropy)
+    return read_entry(epoch_entry(epoch_statement(member, number, EPOCH, world.now), owner))
 
 
 def test_a_member_that_certifies_another_s_key_takes_nothing_from_it(world: World) -> None:
@@ -53,15 +56,44 @@ def with_epochs(directory: Directory, count: int) -> Directory:
 
 @pytest.mark.parametrize("together", [False, True])
 def test_one_member_s_entries_are_bounded_and_leave_room_for_the_others(world: World, together: bool) -> None:
-    # Its signing key is the first of its entries.
-    almost = with_epochs(world.directory, MAX_MEMBER_ENTRIES - 2)
-    one = epoch(world, world.nodes["KAZ"])
-    key = certified("KAZ", world)
+    # Its signing key is the first of its entries; the last ones are for its root.
+    almost = with_epochs(world.directory, MAX_MEMBER_ENTRIES - MAX_ROOT_ENTRIES - 2)
+    one, another = epoch(world, world.nodes["KAZ"]), epoch(world, world.nodes["KAZ"], number=10)
     full = extend(almost, [one])
-    with pytest.raises(DirectoryFull, match="KAZ has 1562 entries") as refused:
-        extend(almost if together else full, [one, key] if together else [key])
+    with pytest.raises(DirectoryFull, match="KAZ has 7556 entries") as refused:
+        extend(almost if together else full, [one, another] if together else [another])
     assert refused.value.member == KAZ
     assert extend(full, [epoch(world, world.nodes["MNG"], "MNG")]).size == full.size + 1
+
+
+def test_who_has_a_member_s_signing_key_cannot_use_up_what_its_root_needs(world: World) -> None:
+    """Not by epochs, and not by withdrawals: the root can still revoke the key, and certify another."""
+    full = with_epochs(world.directory, MAX_MEMBER_ENTRIES - MAX_ROOT_ENTRIES - 1)
+    thief = world.nodes["KAZ"]
+    for entry in (epoch(world, thief), withdrawal(thief, WithdrawalTarget.GRANT, bytes(16), world.now)):
+        with pytest.raises(DirectoryFull):
+            extend(full, [entry])
+    saved = extend(full, [revocation(world.roots["KAZ"], thief.key_id, world.now), certified("KAZ", world)])
+    assert saved.signing_key(KAZ, NEW.key_id, world.now).index == full.size + 1
+
+
+def test_a_root_s_entries_are_bounded_too(world: World) -> None:
+    last = with_epochs(world.directory, MAX_MEMBER_ENTRIES - 2)
+    full = extend(last, [certified("KAZ", world)])
+    with pytest.raises(DirectoryFull):
+        extend(full, [revocation(world.roots["KAZ"], NEW.key_id, world.now)])
+
+
+def test_a_member_that_is_admitted_again_begins_anew() -> None:
+    world = ChangingWorld()
+    world.directory = with_epochs(world.directory, MAX_MEMBER_ENTRIES)
+    world.amend(
+        Changes(removed=(KAZ,), chairmanship=replace(world.charter.chairmanship, member=MNG)), ["MNG", "UZB", "XAA"]
+    )
+    root = identity("root", "KAZ")
+    world.amend(Changes(admitted=(party("KAZ", root=root),)), ["MNG", "UZB", "XAA"], {"KAZ": root})
+    entry = certificate(signing_statement("KAZ", NEW, world.now), root)
+    assert world.publish(entry).signing_key(KAZ, NEW.key_id, world.now).member == KAZ
 
 
 def test_the_directory_is_bounded(world: World) -> None:

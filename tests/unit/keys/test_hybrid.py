@@ -13,8 +13,8 @@ from schemas.ids import KeyId, MemberId
 from schemas.signed import HybridSignature
 from tests.support.entropy import derived
 
-ROOT = SigningIdentity.from_entropy(MemberId("KAZ"), derived("root", size=64))
-THIEF = SigningIdentity.from_entropy(MemberId("KAZ"), derived("thief", size=64))
+ROOT = SigningIdentity.from_entropy(MemberId("KAZ"), derived("root", size=96))
+THIEF = SigningIdentity.from_entropy(MemberId("KAZ"), derived("thief", size=96))
 GOOD = ROOT.sign_hybrid(Context.EPOCH_KEY, b"body")
 BAD = THIEF.sign_hybrid(Context.EPOCH_KEY, b"body")
 

@@ -13,7 +13,7 @@ from schemas.contexts import Context, framed
 from schemas.ids import MemberId
 from tests.support.entropy import derived
 
-ENTROPY = derived("identity", size=64)
+ENTROPY = derived("identity", size=96)
 IDENTITY = SigningIdentity.from_entropy(MemberId("KAZ"), ENTROPY)
 SEED = derived("epoch", size=96)
 EPOCH = EpochIdentity(SEED)
@@ -56,9 +56,11 @@ def test_an_epoch_seed_of_the_wrong_size_is_refused_without_showing_it() -> None
     assert not shows(str(caught.value), SEED)
 
 
-def test_both_halves_come_from_their_own_seed() -> None:
+def test_every_half_comes_from_its_own_seed() -> None:
     assert IDENTITY.public.ed25519 == primitives.ed25519_public(ENTROPY[:32])
-    assert IDENTITY.public.mldsa65 == primitives.mldsa65_public(ENTROPY[32:])
+    assert IDENTITY.public.mldsa65 == primitives.mldsa65_public(ENTROPY[32:64])
+    assert IDENTITY.cosigner == primitives.mldsa44_public(ENTROPY[64:])
+    assert IDENTITY.entropy == ENTROPY
     assert IDENTITY.key_id == key_id(IDENTITY.public)
     assert EPOCH.key_id == epoch_key_id(EPOCH.public)
 
@@ -73,7 +75,7 @@ def test_a_signature_is_over_the_framed_label_and_names_its_key() -> None:
 
 
 def test_key_ids_of_different_keys_differ() -> None:
-    others = [SigningIdentity.from_entropy(MemberId("KAZ"), derived("other", str(n), size=64)) for n in range(3)]
+    others = [SigningIdentity.from_entropy(MemberId("KAZ"), derived("other", str(n), size=96)) for n in range(3)]
     assert len({IDENTITY.key_id, EPOCH.key_id, *(other.key_id for other in others)}) == 5
 
 

@@ -151,19 +151,26 @@ def test_a_passphrase_key_depends_on_passphrase_and_salt() -> None:
     assert primitives.passphrase_key(b"correct horse", bytes(16)) in keys
 
 
-def test_ml_dsa_65_signs_and_verifies() -> None:
+ML_DSA = {
+    "44": (primitives.mldsa44_public, primitives.mldsa44_sign, primitives.mldsa44_verify, 1312, 2420),
+    "65": (primitives.mldsa65_public, primitives.mldsa65_sign, primitives.mldsa65_verify, 1952, 3309),
+}
+
+
+@pytest.mark.parametrize("scheme", ML_DSA)
+def test_ml_dsa_signs_and_verifies(scheme: str) -> None:
+    public_of, sign, verify, key_size, size = ML_DSA[scheme]
     seed = bytes(range(32))
-    public = primitives.mldsa65_public(seed)
-    signature = primitives.mldsa65_sign(seed, b"message")
-    assert (len(public), len(signature)) == (1952, 3309)
-    assert primitives.mldsa65_verify(public, b"message", signature)
+    public, signature = public_of(seed), sign(seed, b"message")
+    assert (len(public), len(signature)) == (key_size, size)
+    assert verify(public, b"message", signature)
     flipped = signature[:100] + bytes([signature[100] ^ 1]) + signature[101:]
-    other = primitives.mldsa65_public(bytes(32))
-    assert not primitives.mldsa65_verify(public, b"message", flipped)
-    assert not primitives.mldsa65_verify(public, b"messagf", signature)
-    assert not primitives.mldsa65_verify(other, b"message", signature)
-    assert not any(primitives.mldsa65_verify(public, b"message", signature[:size]) for size in (0, 3308))
-    assert not any(primitives.mldsa65_verify(public[:size], b"message", signature) for size in (0, 1951))
+    other = public_of(bytes(32))
+    assert not verify(public, b"message", flipped)
+    assert not verify(public, b"messagf", signature)
+    assert not verify(other, b"message", signature)
+    assert not any(verify(public, b"message", signature[:end]) for end in (0, size - 1))
+    assert not any(verify(public[:end], b"message", signature) for end in (0, key_size - 1))
 
 
 def test_an_epoch_seed_of_another_size_is_refused() -> None:

@@ -1,11 +1,5 @@
-"""X-Wing and HPKE as published: the draft's vectors, and RFC 9180's key schedule written out.
+"""X-Wing and HPKE as published: the draft's vectors, and RFC 9180's key schedule written out."""
 
-The library shows no decapsulation on its own. So the test derives, from a vector's shared secret, what RFC 9180 would
-encrypt, puts the vector's ciphertext before it, and lets the library open the whole.
-"""
-
-import hashlib
-import hmac
 import json
 from pathlib import Path
 
@@ -13,35 +7,14 @@ import pytest
 
 from keys import primitives
 from keys.errors import Undecryptable
+from tests.support.hpke import seal, xwing_seed
 
 FILE = Path(__file__).parents[2] / "vectors" / "published" / "xwing.json"
 VECTORS: list[dict[str, str]] = json.loads(FILE.read_text("utf-8"))["vectors"]
-# KEM X-Wing, KDF HKDF-SHA256, AEAD ChaCha20Poly1305 (RFC 9180 section 7; the KEM's number is of IANA's registry).
-SUITE = b"HPKE" + bytes.fromhex("647a00010003")
-
-
-def extract(salt: bytes, label: bytes, secret: bytes) -> bytes:
-    """LabeledExtract of RFC 9180 section 4."""
-    return hmac.digest(salt or bytes(32), b"HPKE-v1" + SUITE + label + secret, "sha256")
-
-
-def expand(key: bytes, label: bytes, info: bytes, size: int) -> bytes:
-    """LabeledExpand of RFC 9180 section 4, up to one block."""
-    labelled = size.to_bytes(2, "big") + b"HPKE-v1" + SUITE + label + info
-    return hmac.digest(key, labelled + b"\x01", hashlib.sha256)[:size]
-
-
-def seal(shared: bytes, info: bytes, text: bytes) -> bytes:
-    """Base mode, first message: KeySchedule of RFC 9180 section 5.1 and one encryption."""
-    context = b"\x00" + extract(b"", b"psk_id_hash", b"") + extract(b"", b"info_hash", info)
-    secret = extract(shared, b"secret", b"")
-    key, nonce = expand(secret, b"key", context, 32), expand(secret, b"base_nonce", context, 12)
-    return primitives.ChunkCipher(key).seal(nonce, text)
 
 
 def own_seed(vector: dict[str, str]) -> bytes:
-    """Our 96 bytes (ML-KEM d and z, X25519 scalar) from the draft's 32-byte seed."""
-    return hashlib.shake_256(bytes.fromhex(vector["seed"])).digest(96)
+    return xwing_seed(bytes.fromhex(vector["seed"]))
 
 
 def test_there_are_vectors() -> None:

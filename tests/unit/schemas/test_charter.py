@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from schemas.canon import decode, encode
-from schemas.charter import CHARTER, Quorums, Role, default_witness_quorum
+from schemas.charter import CHARTER, Handover, Quorums, Role, default_witness_quorum
 from schemas.errors import Reason
 from schemas.ids import Digest
-from schemas.limits import MAX_CHARTER
+from schemas.limits import MAX_CHARTER, MAX_DIRECTORY_SIZE
 from tests.support.wire import ABSENT, changed, fields, refusal, refused
 from tests.support.world import World
 
@@ -48,7 +48,8 @@ def test_observers_and_the_secretariat_have_no_vote() -> None:
         ({7: {1: 3, 2: 5}}, Reason.CONTRADICTION),
         ({7: {1: 0, 2: 3}}, Reason.OUT_OF_RANGE),
         ({8: ABSENT}, Reason.MISSING_FIELD),
-        ({9: 1}, Reason.UNKNOWN_FIELD),
+        ({9: {1: 9, 2: bytes(32)}}, Reason.CONTRADICTION),
+        ({10: 1}, Reason.UNKNOWN_FIELD),
     ],
 )
 def test_a_charter_outside_the_protocol_is_refused(
@@ -92,6 +93,19 @@ def test_relays_ascend_by_name_and_their_digests_ascend(charter: bytes) -> None:
     assert refused(CHARTER, changed(charter, {5: [relay, relay]}), MAX_CHARTER) is Reason.BAD_ORDER
     twice = relay | {3: [bytes(32), bytes(32)]}
     assert refused(CHARTER, changed(charter, {5: [twice]}), MAX_CHARTER) is Reason.BAD_ORDER
+
+
+def test_two_relays_with_one_key_are_refused(world: World) -> None:
+    (relay,) = world.charter.relays
+    assert refusal(lambda: replace(world.charter, relays=(relay, replace(relay, name="z")))) is Reason.CONTRADICTION
+
+
+def test_a_later_version_may_take_a_directory_over(world: World) -> None:
+    last = Handover(MAX_DIRECTORY_SIZE, Digest(bytes(32)))
+    later = replace(world.charter, version=2, previous=Digest(bytes(32)), handover=last)
+    assert decode(CHARTER, encode(CHARTER, later), MAX_CHARTER) == later
+    for size in (0, MAX_DIRECTORY_SIZE + 1):
+        assert refused(CHARTER, changed(encode(CHARTER, later), {9: {1: size, 2: bytes(32)}})) is Reason.OUT_OF_RANGE
 
 
 def test_a_later_version_names_the_one_before(world: World) -> None:

@@ -26,7 +26,7 @@ from schemas.content import (
 )
 from schemas.errors import Reason
 from schemas.ids import Digest, StreamId
-from schemas.limits import MAX_BODY, MAX_CONTENT, MIB
+from schemas.limits import MAX_BODY, MAX_CONTENT, MAX_DIRECTORY_SIZE, MIB
 from tests.support.wire import ABSENT, changed, pack, refusal, refused
 from tests.support.world import World
 
@@ -113,7 +113,7 @@ def test_names_in_any_script_are_kept(world: World, filename: str) -> None:
         ({1: bytes(31)}, Reason.OUT_OF_RANGE),
         ({2: []}, Reason.OUT_OF_RANGE),
         ({2: ["MNG", "KAZ"]}, Reason.BAD_ORDER),
-        ({3: 3}, Reason.OUT_OF_RANGE),
+        ({3: 4}, Reason.OUT_OF_RANGE),
         ({4: b""}, Reason.OUT_OF_RANGE),
         ({4: "text"}, Reason.WRONG_TYPE),
         ({5: ABSENT}, Reason.MISSING_FIELD),
@@ -131,7 +131,7 @@ def test_a_manifest_outside_the_protocol_is_refused(
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (pack({1: 200_001, 2: 1}), Reason.OUT_OF_RANGE),
+        (pack({1: MAX_DIRECTORY_SIZE + 1, 2: 1}), Reason.OUT_OF_RANGE),
         (pack({1: 1, 2: 0}), Reason.OUT_OF_RANGE),
         (pack({1: 1, 2: MAX_CONTENT + 1}), Reason.OUT_OF_RANGE),
         (pack({1: 1}), Reason.MISSING_FIELD),

@@ -52,7 +52,8 @@ def test_a_header_is_read_as_it_was_written(sealed: Sealed) -> None:
         ({12: 0}, Reason.OUT_OF_RANGE),
         ({6: ABSENT}, Reason.MISSING_FIELD),
         ({14: None}, Reason.WRONG_TYPE),
-        ({15: 1}, Reason.UNKNOWN_FIELD),
+        ({15: 1}, Reason.WRONG_TYPE),
+        ({16: 1}, Reason.UNKNOWN_FIELD),
     ],
 )
 def test_a_core_outside_the_protocol_is_refused(sealed: Sealed, changes: Mapping[int, object], reason: Reason) -> None:

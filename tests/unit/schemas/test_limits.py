@@ -14,6 +14,8 @@ from schemas.content import ATTACHMENT, HEAD, MANIFEST, TRANSPORT, read_manifest
 from schemas.envelope import CORE, HEADER, decode_header, header_length
 from schemas.errors import DecodeError, Reason
 from schemas.grant import GRANT, SIGNED_GRANT
+from schemas.observation import OBSERVATION, SIGNED_OBSERVATION
+from schemas.origin import ACCEPTANCE, ORIGIN_PROOF, ORIGINS
 from schemas.provision import PROVISION, SIGNED_PROVISION
 from schemas.receipt import RECEIPT, SIGNED_RECEIPT
 from schemas.relayapi import ACKS, MAX_ACKS, SEEN, WINDOW, Acks, Frame, decode_frame
@@ -22,8 +24,16 @@ from schemas.wrap import WRAPS
 from tests.support.wire import changed, fields, pack, refusal
 
 UNITS: Final = {"KIB", "MIB"}
-# Rules between fields, tested with the objects that they are about; key files, tested with the keystore.
-RULES: Final = {"EXPIRY_MARGIN", "OUTBOX_LIMIT", "MAX_EPOCH_GRACE", "MAX_GRANT_PAIRS", "MAX_KEY_FILE"}
+# Rules between fields, and sizes of files, tested with the objects that they are about; key files, with the keystore.
+RULES: Final = {
+    "MAX_PROOF_FILE",
+    "EXPIRY_MARGIN",
+    "OUTBOX_LIMIT",
+    "MAX_EPOCH_GRACE",
+    "MAX_EPOCH_TERM",
+    "MAX_GRANT_PAIRS",
+    "MAX_KEY_FILE",
+}
 WIRE: Final = [path for path in Path(limits.__file__).parent.glob("*.py") if path.name != "limits.py"]
 
 
@@ -54,6 +64,10 @@ def listed(count: int) -> list[dict[int, object]]:
     return [{1: "a", 2: "b/c", 3: 0, 4: bytes(32)}] * count
 
 
+def digests(count: int) -> list[bytes]:
+    return [bytes([number]) * 32 for number in range(count)]
+
+
 # Name of the bound: codec, field number, and the field's value made from the bound (or one above it).
 FIELDS: Final[dict[str, tuple[object, int, Callable[[int], object]]]] = {
     "MAX_RECIPIENTS": (WRAPS, 1, wraps),
@@ -77,8 +91,22 @@ FIELDS: Final[dict[str, tuple[object, int, Callable[[int], object]]]] = {
     "MAX_FILENAME": (ATTACHMENT, 1, lambda n: "a" * n),
     "MAX_TIME": (CORE, 9, int),
     "MAX_NUMBER": (HEAD, 2, int),
+    "MAX_EPOCH": (EPOCH_KEY, 2, int),
     "MAX_DIRECTORY_SIZE": (RECEIPT, 8, int),
     "MAX_DIRECTORY_SIZE of a transport part": (TRANSPORT, 1, int),
+    "MAX_DIRECTORY_SIZE of a logged acceptance": (ACCEPTANCE, 8, int),
+    "MAX_PROVISIONS of a logged acceptance": (ACCEPTANCE, 9, digests),
+    "MAX_GRANTS of a logged acceptance": (ACCEPTANCE, 10, digests),
+    "MAX_ACCEPTANCE": (ORIGIN_PROOF, 1, bytes),
+    "MAX_TREE_SIZE": (ORIGIN_PROOF, 2, lambda n: n - 1),
+    "MAX_PROOF": (ORIGIN_PROOF, 3, lambda n: [bytes(32)] * n),
+    "MAX_ORIGIN_NOTE": (ORIGINS, 1, lambda n: [bytes(n)]),
+    "MAX_ORIGIN_CHECKPOINTS": (ORIGINS, 1, lambda n: [bytes([i]) for i in range(n)]),
+    "MAX_GOSSIP": (TRANSPORT, 3, bytes),
+    "MAX_OBSERVATION": (SIGNED_OBSERVATION, 1, bytes),
+    "MAX_NOTE of an observation": (OBSERVATION, 5, bytes),
+    "MAX_PROOF of an observation": (OBSERVATION, 10, lambda n: [bytes(32)] * n),
+    "MAX_DIRECTORY_SIZE of an observation": (OBSERVATION, 8, int),
     "MAX_MEMBERS of a quorum": (CHARTER, 7, lambda n: {1: n, 2: n}),
 }
 
@@ -112,6 +140,7 @@ LISTS: Final[dict[str, tuple[object, int, int]]] = {
     "MAX_PROVISIONS": (CORE, 5, limits.MAX_PROVISIONS),
     "MAX_GRANTS": (CORE, 6, limits.MAX_GRANTS),
     "MAX_MEMBERS": (CHARTER, 3, limits.MAX_MEMBERS),
+    "MAX_ORIGINS": (ORIGINS, 2, limits.MAX_ORIGINS),
     "MAX_MEMBERS of signatures": (DIRECTORY_ENTRY, 3, limits.MAX_MEMBERS),
     "MAX_ACKS": (SEEN, 1, MAX_ACKS),
 }

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from schemas.canon import decode, encode
-from schemas.errors import Reason
+from schemas.errors import DecodeError, Reason
 from schemas.ids import EnvelopeId, MemberId
 from schemas.limits import MAX_BODY, MAX_DIRECTORY_SIZE, MAX_HEADER, MAX_SMALL_OBJECT
 from schemas.receipt import ACKNOWLEDGEMENT, RECEIPT, SIGNED_ACKNOWLEDGEMENT, SIGNED_RECEIPT, Outcome
@@ -15,6 +15,9 @@ from schemas.relayapi import (
     MAX_ACKS,
     MAX_FRAME,
     MAX_MAILBOX,
+    MAX_ORIGIN,
+    MAX_WITNESS_ANSWER,
+    MAX_WITNESS_REQUEST,
     SESSION_STATEMENT,
     Acks,
     Challenge,
@@ -25,6 +28,9 @@ from schemas.relayapi import (
     Seen,
     SeenItem,
     Welcome,
+    WitnessAnswer,
+    WitnessRequest,
+    WitnessStatus,
     decode_frame,
     encode_frame,
 )
@@ -45,10 +51,12 @@ def frames(world: World) -> dict[int, Frame]:
         5: Notice((ack,)),
         6: Acks((ack,)),
         7: Seen((SeenItem(EnvelopeId(bytes(16)), MemberId("MNG")),)),
+        8: WitnessRequest(b"old 0\n\n..."),
+        9: WitnessAnswer("cbm.exchange/directory/0123456789abcdef", 5, WitnessStatus.COSIGNED, b"lines"),
     }
 
 
-@pytest.mark.parametrize("kind", range(1, 8))
+@pytest.mark.parametrize("kind", range(1, 10))
 def test_a_frame_is_its_kind_and_its_object(world: World, kind: int) -> None:
     frame = frames(world)[kind]
     data = encode_frame(frame)
@@ -58,7 +66,7 @@ def test_a_frame_is_its_kind_and_its_object(world: World, kind: int) -> None:
     assert refusal(decode_frame, data[:-1]) is Reason.MALFORMED
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00", b"\x08", b"\xff\x80"])
+@pytest.mark.parametrize("data", [b"", b"\x00", b"\x0a", b"\xff\x80"])
 def test_an_unknown_frame_is_refused(data: bytes) -> None:
     assert refusal(decode_frame, data) is Reason.WRONG_TYPE
 
@@ -81,6 +89,40 @@ def test_the_largest_frame_fits_its_bound() -> None:
     largest = encode_frame(Deliver(bytes(MAX_HEADER), bytes(MAX_SMALL_OBJECT), bytes(INLINE_BODY)))
     assert len(largest) <= MAX_FRAME
     assert refusal(decode_frame, b"\x04" + bytes(MAX_FRAME + 1)) is Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({4: ABSENT}, Reason.CONTRADICTION),
+        ({3: 409}, Reason.CONTRADICTION),
+        ({3: 201}, Reason.OUT_OF_RANGE),
+        ({1: ""}, Reason.OUT_OF_RANGE),
+        ({1: "x" * (MAX_ORIGIN + 1)}, Reason.OUT_OF_RANGE),
+        ({2: -1}, Reason.OUT_OF_RANGE),
+        ({4: b""}, Reason.OUT_OF_RANGE),
+        ({4: bytes(MAX_WITNESS_ANSWER + 1)}, Reason.OUT_OF_RANGE),
+    ],
+)
+def test_an_answer_of_a_witness_outside_the_protocol_is_refused(
+    world: World, changes: Mapping[int, object], reason: Reason
+) -> None:
+    data = encode_frame(frames(world)[9])
+    assert refusal(decode_frame, data[:1] + changed(data[1:], changes)) is reason
+
+
+@pytest.mark.parametrize("status", [status for status in WitnessStatus if status is not WitnessStatus.COSIGNED])
+def test_only_a_cosigned_checkpoint_has_lines(status: WitnessStatus) -> None:
+    answer = WitnessAnswer("log", 5, status, None)
+    assert decode_frame(encode_frame(answer)) == answer
+    with pytest.raises(DecodeError):
+        WitnessAnswer("log", 5, status, b"lines")
+
+
+def test_a_request_to_a_witness_is_bounded() -> None:
+    encode_frame(WitnessRequest(bytes(MAX_WITNESS_REQUEST)))
+    for size in (0, MAX_WITNESS_REQUEST + 1):
+        assert refusal(encode_frame, WitnessRequest(bytes(size))) is Reason.OUT_OF_RANGE
 
 
 @pytest.mark.parametrize("kind", [5, 6])

@@ -8,7 +8,7 @@ from schemas.canon import decode, encode
 from schemas.charter import Charter
 from schemas.contexts import Context
 from schemas.errors import Reason
-from schemas.limits import EXPIRY_MARGIN, MAX_CHARTER, MAX_EPOCH_GRACE, MAX_TIME
+from schemas.limits import EXPIRY_MARGIN, MAX_CHARTER, MAX_EPOCH_GRACE, MAX_EPOCH_TERM, MAX_TIME
 from schemas.signed import HYBRID_SIGNATURE
 from schemas.statement import (
     DIRECTORY_ENTRY,
@@ -54,7 +54,9 @@ def test_an_entry_is_read_as_it_was_written(
         ({3: 10, 4: 10}, Reason.CONTRADICTION),
         ({3: 10, 4: 9}, Reason.CONTRADICTION),
         ({5: ABSENT}, Reason.MISSING_FIELD),
-        ({6: 1}, Reason.UNKNOWN_FIELD),
+        ({6: bytes(1311)}, Reason.OUT_OF_RANGE),
+        ({6: ABSENT}, Reason.MISSING_FIELD),
+        ({7: 1}, Reason.UNKNOWN_FIELD),
     ],
 )
 def test_a_signing_key_outside_the_protocol_is_refused(
@@ -90,7 +92,13 @@ def test_an_epoch_s_key_is_not_kept_for_ever(world: World) -> None:
         assert refused(EPOCH_KEY, changed(body(world, EPOCH), last | {6: later})) is Reason.CONTRADICTION
 
 
-@pytest.mark.parametrize("kind", [0, 4])
+def test_an_epoch_does_not_last_for_ever(world: World) -> None:
+    longest = {4: 9, 5: 9 + MAX_EPOCH_TERM, 6: 9 + MAX_EPOCH_TERM + EXPIRY_MARGIN}
+    assert decode(EPOCH_KEY, changed(body(world, EPOCH), longest), MAX_CHARTER).valid_until == longest[5]
+    assert refused(EPOCH_KEY, changed(body(world, EPOCH), longest | {4: 8})) is Reason.CONTRADICTION
+
+
+@pytest.mark.parametrize("kind", [0, 6])
 def test_an_unknown_kind_of_entry_is_refused(world: World, kind: int) -> None:
     assert refusal(read_entry, changed(world.entries[SIGNING], {1: kind})) is Reason.OUT_OF_RANGE
 
@@ -125,7 +133,7 @@ def test_halves_of_a_hybrid_signature_have_one_size(world: World, changes: Mappi
 
 def test_a_key_request_is_read_as_it_was_written(world: World) -> None:
     node = world.nodes["KAZ"]
-    request = KeyRequest(node.owner, node.public, world.now)
+    request = KeyRequest(node.owner, node.public, world.now, node.cosigner)
     data = encode(KEY_REQUEST, request)
     signed = SignedKeyRequest(data, node.sign_hybrid(Context.KEY_REQUEST, data))
     read = decode(SIGNED_KEY_REQUEST, encode(SIGNED_KEY_REQUEST, signed), MAX_CHARTER)

@@ -42,7 +42,7 @@ def late(story: Story) -> Iterator[Vector]:
     world, now = story.world, story.world.now
 
     def vector(name: str, sealed: Sealed, at: int, *expect: Rule) -> Vector:
-        given: dict[str, Any] = {"now": at, "hex": sealed.header_bytes.hex(), "used_by_others": []}
+        given: dict[str, Any] = {"now": at, "hex": sealed.header_bytes.hex(), "used_by_others": [], "entries": []}
         return Vector("authorise", f"header-audience-{name}", "header", sorted(expect), "", given)
 
     def sent(to: str = "UZB", onward: Onward = Onward.NONE, granted: bool = False) -> Sealed:

@@ -10,7 +10,7 @@ from schemas.grant import SIGNED_GRANT
 from schemas.ids import NO_DIGEST, StreamId
 from schemas.limits import DAY, EXPIRY_MARGIN, MAX_HEADER, MAX_PROVISION, OUTBOX_LIMIT
 from schemas.provision import SIGNED_PROVISION
-from schemas.relayapi import encode_frame
+from schemas.relayapi import WitnessAnswer, WitnessStatus, encode_frame
 from schemas.statement import read_entry
 from schemas.terms import Onward, Tlp
 from tests.support.wire import ABSENT, changed, fields, pack, raw_map
@@ -32,7 +32,7 @@ def encoding(story: Story) -> Iterator[Vector]:
         ("nested-too-deep", b"\x91" * 1025 + b"\x00", Reason.TOO_DEEP),
         ("fields-in-descending-order", raw_map([two, one]), Reason.BAD_ORDER),
         ("field-repeated", raw_map([one, one, two]), Reason.DUPLICATE_FIELD),
-        ("field-unknown", raw_map([one, two, (b"\x03", b"\x00")]), Reason.UNKNOWN_FIELD),
+        ("field-unknown", raw_map([one, two, (b"\x04", b"\x00")]), Reason.UNKNOWN_FIELD),
         ("field-negative", raw_map([(b"\xff", b"\x00"), one, two]), Reason.UNKNOWN_FIELD),
         ("field-missing", raw_map([one]), Reason.MISSING_FIELD),
         ("field-named-by-text", pack({"1": 7, "2": 9}), Reason.WRONG_TYPE),
@@ -155,7 +155,7 @@ def contents(story: Story) -> Iterator[Vector]:
             ("filename-with-control-character", {5: [attached | {1: "map\n.txt"}]}, Reason.OUT_OF_RANGE),
             ("filename-turns-direction", {5: [attached | {1: "map\u202etxt.exe"}]}, Reason.OUT_OF_RANGE),
             ("salt-too-short", {1: bytes(31)}, Reason.OUT_OF_RANGE),
-            ("kind-unknown", {3: 3}, Reason.OUT_OF_RANGE),
+            ("kind-unknown", {3: 4}, Reason.OUT_OF_RANGE),
             ("body-empty", {4: b""}, Reason.OUT_OF_RANGE),
             ("body-as-text", {4: "{}"}, Reason.WRONG_TYPE),
         ],
@@ -179,10 +179,13 @@ def answers(story: Story) -> Iterator[Vector]:
     yield decode("role-unknown", "session-statement", changed(proof.statement, {4: 2}), Reason.OUT_OF_RANGE)
     yield decode("certificate-nil", "session-statement", changed(proof.statement, {6: None}), Reason.WRONG_TYPE)
     frame = encode_frame(welcome)
-    yield decode("kind-unknown", "frame", b"\x08" + frame[1:], Reason.WRONG_TYPE)
+    yield decode("kind-unknown", "frame", b"\x0a" + frame[1:], Reason.WRONG_TYPE)
     yield decode("empty", "frame", b"", Reason.WRONG_TYPE)
     yield decode("kind-without-object", "frame", frame[:1], Reason.MALFORMED)
     yield decode("trailing-byte", "frame", frame + b"\x00", Reason.TRAILING_BYTES)
+    answer = encode_frame(WitnessAnswer("log", 5, WitnessStatus.OTHER_SIZE, None))
+    cosigned = answer[:1] + changed(answer[1:], {3: 200})
+    yield decode("cosigned-without-lines", "frame", cosigned, Reason.CONTRADICTION)
     yield decode("acks-none", "frame", b"\x06" + pack({1: []}), Reason.OUT_OF_RANGE)
 
 
@@ -214,4 +217,4 @@ def statements(story: Story) -> Iterator[Vector]:
     (signature,) = fields(world.entries[1])[3]
     two = changed(world.entries[1], {3: [signature, signature | {1: "UZB"}]})
     yield decode("two-signatures", "directory-entry", two, Reason.CONTRADICTION)
-    yield decode("kind-unknown", "directory-entry", changed(world.entries[1], {1: 4}), Reason.OUT_OF_RANGE)
+    yield decode("kind-unknown", "directory-entry", changed(world.entries[1], {1: 6}), Reason.OUT_OF_RANGE)

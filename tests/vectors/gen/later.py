@@ -87,7 +87,12 @@ def consent(story: Story) -> Iterator[Vector]:
     world, now = story.world, story.world.now
 
     def vector(name: str, sealed: Sealed, *expect: Rule, at: int = now, uses: tuple[str, ...] = ()) -> Vector:
-        given: dict[str, Any] = {"now": at, "hex": sealed.header_bytes.hex(), "used_by_others": list(uses)}
+        given: dict[str, Any] = {
+            "now": at,
+            "hex": sealed.header_bytes.hex(),
+            "used_by_others": list(uses),
+            "entries": [],
+        }
         return Vector("authorise", f"header-{name}", "header", sorted(expect), "", given)
 
     def own(**terms: object) -> list[SignedProvision]:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from tests.vectors.gen import bounds, defects, later, valid
+from tests.vectors.gen import bounds, changes, defects, later, logs, valid
 from tests.vectors.gen.kept import FILE, FOLDER, Kept, VectorWorld
 from tests.vectors.gen.model import STAGES, Vector
 
@@ -30,6 +30,11 @@ _PARTS: Final[tuple[Callable[[valid.Story], Iterator[Vector]], ...]] = (
     later.streams,
     bounds.lasting,
     bounds.late,
+    logs.logs,
+    changes.objects,
+    changes.defects,
+    changes.entries,
+    changes.consent,
 )
 WORLD: Final = "world.json"
 
@@ -60,7 +65,7 @@ def _world(world: VectorWorld) -> dict[str, Any]:
         "now": world.now,
         "charter_digest": world.charter_digest.hex(),
         "entries": [entry.hex() for entry in world.entries],
-        "signing_seeds": {c: (i.ed25519_seed + i.mldsa65_seed).hex() for c, i in world.nodes.items()},
+        "signing_seeds": {c: i.entropy.hex() for c, i in world.nodes.items()},
         "epoch_seeds": {code: [epoch.seed.hex() for epoch in epochs] for code, epochs in world.epochs.items()},
     }
 

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
+from keys.checkpoint import parse_signed
 from keys.digests import charter_digest, content_commitment, epoch_key_id, header_digest, key_id, sha256
+from keys.logsigner import cosign_checkpoint
+from keys.note import encode_lines
 from keys.sealing import body_key, key_commitment
 from keys.stream import seal_stream
+from keys.witness import AddCheckpoint
 from schemas.canon import encode
-from schemas.content import HEAD, TRANSPORT, Head, Transport, Void, VoidReason, padded_size
+from schemas.content import HEAD, RESEND, TRANSPORT, Head, Resend, Transport, Void, VoidReason, padded_size
 from schemas.contexts import Context, framed
 from schemas.envelope import frame_prefix
 from schemas.grant import SIGNED_GRANT, SignedGrant
@@ -27,11 +31,15 @@ from schemas.relayapi import (
     Notice,
     Seen,
     SeenItem,
+    WitnessAnswer,
+    WitnessRequest,
+    WitnessStatus,
     encode_frame,
 )
 from schemas.statement import read_entry
 from schemas.terms import Onward, Precedence, Purpose, Suite, Tlp
 from schemas.wrap import wrap_info
+from tests.support.cosigners import signed_checkpoint
 from tests.support.world import Sealed
 from tests.vectors.gen.kept import VectorWorld
 from tests.vectors.gen.model import Vector, decode
@@ -111,8 +119,10 @@ def objects(story: Story) -> Iterator[Vector]:
     yield decode("original", "frame-length", frame_prefix(original.header_bytes))
     yield decode("record", "manifest", story.manifest)
     yield decode("example", "transport", encode(TRANSPORT, Transport(7, 300)))
+    yield decode("with-a-checkpoint", "transport", encode(TRANSPORT, Transport(7, 300, b"a signed note")))
     voids = (Void(2, VoidReason.EXPIRED), Void(5, VoidReason.LOST))
     yield decode("two-voids", "head", encode(HEAD, Head(original.secrets["MNG"].stream, 6, original.digest, voids)))
+    yield decode("example", "resend", encode(RESEND, Resend(receipt.receipt.time)))
     yield decode("number-1", "wrap-secret", original.secrets["MNG"].encode())
     yield decode("example", "receipt", receipt.body)
     yield decode("example", "signed-receipt", encode(SIGNED_RECEIPT, receipt))
@@ -150,9 +160,25 @@ def frames(story: Story) -> Iterator[Vector]:
         "notice": Notice((ack,)),
         "acks": Acks((ack,)),
         "seen": seen,
+        **_witnessing(world),
     }
     for name, frame in named.items():
         yield decode(name, "frame", encode_frame(frame))
+
+
+def _witnessing(world: VectorWorld) -> dict[str, Frame]:
+    """The relay asks KAZ's node about its directory; it cosigns, or it has another size."""
+    made = signed_checkpoint(world, "directory", world.entries)
+    text = made.checkpoint.text.encode()
+    signed = parse_signed(world.kept.once("checkpoint", text, made.encode))
+    lines = cosign_checkpoint(world.nodes["KAZ"], signed.checkpoint, world.now)
+    kept = world.kept.once("cosignature", text, partial(encode_lines, lines))
+    origin, size = signed.checkpoint.origin, signed.checkpoint.size
+    return {
+        "witness-request": WitnessRequest(AddCheckpoint(0, (), signed).encode()),
+        "witness-cosigned": WitnessAnswer(origin, size, WitnessStatus.COSIGNED, kept),
+        "witness-other-size": WitnessAnswer(origin, 3, WitnessStatus.OTHER_SIZE, None),
+    }
 
 
 def derived(story: Story) -> Iterator[Vector]:

@@ -26,3 +26,9 @@ def get_logger(part: str) -> structlog.stdlib.BoundLogger:
     """A logger whose lines say which part of the program speaks."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(part=part)
     return logger
+
+
+def tell_hardening(refused: tuple[str, ...]) -> None:
+    """Log what the system refused of keeping this process's memory to itself."""
+    for why in refused:
+        get_logger("process").warning("hardening.refused", why=why)

@@ -4,7 +4,6 @@ import asyncio
 import fcntl
 import json
 import os
-import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -26,11 +25,6 @@ def stop_on_signals(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-
-
-def no_core_dumps() -> None:
-    """A core dump would hold keys and plaintexts."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 @contextmanager
@@ -102,17 +96,27 @@ def note_running(folder: Path, url: str) -> None:
     write_durably(folder / RUN_FILE, json.dumps({"pid": os.getpid(), "url": url}).encode("ascii"))
 
 
+def process_of(folder: Path) -> int | None:
+    """The id of the process that owns the folder; None when none does. Raises ExchangeError as `running_at` does."""
+    told = _told(folder, "pid")
+    return None if told is None else int(told)
+
+
 def running_at(folder: Path) -> str | None:
     """The URL that the process which owns the folder wrote down; None when none runs or it does not listen yet.
 
     What a dead process left is not believed: another one may listen there now, and would be sent a token. Raises
     ExchangeError when the file cannot be read.
     """
+    return _told(folder, "url")
+
+
+def _told(folder: Path, name: str) -> str | None:
     path = folder / RUN_FILE
     try:
-        url = json.loads(path.read_text("utf-8"))["url"]
+        value = json.loads(path.read_text("utf-8"))[name]
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise ExchangeError("bad-run-file", f"{path} cannot be read ({type(fault).__name__})") from None
-    return str(url) if _owned(folder) else None
+    return str(value) if _owned(folder) else None

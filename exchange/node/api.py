@@ -187,7 +187,7 @@ class Api:
         members: list[Json] = []
         for member in directory.charter.members:
             epochs = directory.epochs.get(member.code, ())
-            ready = any(epoch.valid_from <= now <= epoch.valid_until for epoch in epochs)
+            ready = any(e.valid_from <= now <= e.valid_until and directory.in_force(e) for e in epochs)
             names: dict[str, Json] = {name.language: name.text for name in member.names}
             role = member.role.name.lower()
             members.append({"code": member.code, "role": role, "names": names, "can_receive": ready})

@@ -89,7 +89,7 @@ class ProceduresApi:
         return (*(fact for fact in whole if fact.measure == asked.measure or fact.message in seen), asked)
 
     def _bodies(self) -> Bodies:
-        return bodies_of(self._parts.directory.current.charter)
+        return bodies_of(self._parts.directory.current)
 
     async def _title(self, fact: RecordFact, caller: Caller) -> Json:
         message = await self._parts.stores.views.message(bytes.fromhex(fact.message))

@@ -15,7 +15,7 @@ from keys.digests import header_digest, message_id, provision_digest
 from keys.identity import SigningIdentity
 from keys.vault import Vault
 from schemas.canon import decode, encode
-from schemas.content import Head
+from schemas.content import Head, VoidReason
 from schemas.contexts import Context
 from schemas.envelope import Header, decode_header
 from schemas.grant import SIGNED_GRANT
@@ -34,6 +34,8 @@ from schemas.receipt import (
 from schemas.wrap import WrapSecret
 
 _STATE: Final = "received"
+# How many lost numbers an alarm spells out.
+_NAMED: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +124,15 @@ def message(vault: Vault, judged: Judged, opened: Opened, fact: RecordFact, now:
     )
 
 
-async def place(parts: Parts, judged: Judged, opened: Opened, now: int) -> tuple[Arrival, tuple[Alarm, ...]]:
+async def place(parts: Parts, judged: Judged, opened: Opened, now: int) -> tuple[Arrival | None, tuple[Alarm, ...]]:
     """The envelope's place in its sender's streams, and what does not fit there."""
     core, head = judged.header.core, opened.head
+    if opened.resend is not None:
+        # It runs in the stream of heads, of which no account is kept.
+        return None, ()
     if head is not None:
         voids = tuple(void.number for void in head.voids)
-        alarms = await _head_alarms(parts, core.sender, head, now)
+        alarms = (*await _head_alarms(parts, core.sender, head, now), *_lost_alarms(core.sender, head, now))
         return Arrival(core.sender, head.stream, None, None, voids, head.last), alarms
     secret, digest = opened.secret, judged.header.digest
     alarms = await _stream_alarms(parts, core.sender, secret, digest, now)
@@ -147,11 +152,34 @@ async def _stream_alarms(
     if standing is not None and standing != digest:
         detail = f"{sender} used number {secret.number} of a stream for two envelopes"
         alarms.append(Alarm(f"number-reused:{sender}:{now // DAY}", "number-reused", sender, detail, now))
+    if secret.number == 1 and any(secret.previous) and standing is None:
+        alarms.append(await _restored(parts, sender, secret, now))
     before = await inbox.digest_at(sender, secret.stream, secret.number - 1)
     if before is not None and before != secret.previous:
         detail = f"number {secret.number} of a stream of {sender} does not follow the envelope that came before"
         alarms.append(Alarm(f"chain-broken:{sender}:{now // DAY}", "chain-broken", sender, detail, now))
     return tuple(alarms)
+
+
+async def _restored(parts: Parts, sender: MemberId, secret: WrapSecret, now: int) -> Alarm:
+    """A stream that begins with the last header that its sender's backup knows of the stream before."""
+    found = await parts.stores.inbox.number_of(sender, secret.previous)
+    if found is None:
+        known = "an envelope that did not arrive here"
+    else:
+        number, top = found
+        known = f"number {number} of its stream; {top - number} later ones arrived here and it has lost them"
+    detail = f"the node of {sender} was restored from a backup and knows what it sent up to {known}; ask {sender}"
+    return Alarm(f"sender-restored:{sender}:{now // DAY}", "sender-restored", sender, detail, now)
+
+
+def _lost_alarms(sender: MemberId, head: Head, now: int) -> tuple[Alarm, ...]:
+    """Numbers that the sender cannot send again: people have to ask."""
+    lost = [str(void.number) for void in head.voids if void.reason is VoidReason.LOST]
+    if not lost:
+        return ()
+    detail = f"{sender} cannot send again number {', '.join(lost[:_NAMED])} of its stream: ask {sender} for them"
+    return (Alarm(f"lost:{sender}:{now // DAY}", "lost", sender, detail, now),)
 
 
 async def _head_alarms(parts: Parts, sender: MemberId, head: Head, now: int) -> tuple[Alarm, ...]:

@@ -19,6 +19,7 @@ from exchange.node.draft import Carried, Draft, Upload, make_draft
 from exchange.node.entry import Entry
 from exchange.node.files import manifest_name
 from exchange.node.judging import Judge
+from exchange.node.origins import OriginKeeper
 from exchange.node.parts import Parts
 from exchange.node.request import ForwardRequest, SendRequest
 from exchange.node.shelf import Shelf
@@ -71,6 +72,7 @@ class Composer:
         self._entry = Entry(parts)
         self._shelf = Shelf(parts)
         self._judge = Judge(parts)
+        self._origins = OriginKeeper(parts)
         # Between the judgement by what is held and the commit nothing may be added that would change it.
         self._judging = asyncio.Lock()
         self._log = get_logger("composer")
@@ -128,7 +130,8 @@ class Composer:
         provisions = tuple(decode(SIGNED_PROVISION, s, 2 * limits.MAX_PROVISION) for s in source.signed_provisions)
         grants = tuple(decode(SIGNED_GRANT, s, 2 * limits.MAX_GRANT) for s in source.signed_grants)
         transfer = Transfer(parts.member, to, provisions, grants, Purpose(source.purpose), precedence)
-        require_consent(authorise_transfer(transfer, parts.directory.current, Ledger(), now), source.id)
+        ledger = Ledger(origins=await self._origins.proved(provisions, grants, now))
+        require_consent(authorise_transfer(transfer, parts.directory.current, ledger, now), source.id)
         expires = now + requests.span(request.expires, "expires")
         forward_id = random_bytes(16)
         vault = parts.keyring.vault

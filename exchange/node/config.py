@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from exchange.errors import Invalid
 from exchange.records.participation import Declaration, parse_declaration
+from schemas.limits import DAY, FRESH
 
 CONFIG_FILE: Final = "node.toml"
 PARTICIPATION_FILE: Final = "participation.toml"
@@ -39,6 +40,14 @@ class Listen(_Settings):
         return self
 
 
+class Token(_Settings):
+    """The PKCS#11 token that holds the Ed25519 half of the signing key; its PIN is in the keystore."""
+
+    module: str = Field(description="The driver: a shared library, such as that of OpenSC or SoftHSM.")
+    label: str = Field(description="The token's label.")
+    key: str = Field("cbm-signing", description="The label of the key pair in the token.")
+
+
 class Delivery(_Settings):
     """Times of delivery, in seconds."""
 
@@ -47,6 +56,9 @@ class Delivery(_Settings):
     gap_deadline: int = Field(300, ge=1, description="How long a missing number may stay missing before the alarm.")
     undelivered_after: int = Field(86_400, ge=1, description="Time from acceptance to the alarm `undelivered`.")
     directory_every: int = Field(30, ge=1, description="Pause between two looks for new directory entries.")
+    directory_max_age: int = Field(
+        7 * DAY, gt=FRESH, description="How old the cosigned directory may be for a message to be sealed by it."
+    )
     retry_most: int = Field(60, ge=1, description="Longest pause between two tries to reach the relay.")
 
 
@@ -68,6 +80,7 @@ class NodeConfig(_Settings):
     listen: Listen = Listen()
     delivery: Delivery = Delivery()
     convert: Convert = Convert()
+    token: Token | None = Field(None, description="Where the Ed25519 half of the signing key is, when in a token.")
 
     @model_validator(mode="after")
     def _relay_is_secure(self) -> "NodeConfig":

@@ -3,17 +3,19 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
+from exchange.delivery.logged import is_passed_on
 from exchange.errors import ExchangeError
 from exchange.logs import get_logger
 from exchange.node.alarms import Alarms, place_of
 from exchange.node.arrival import Delivered, read_delivery
 from exchange.node.files import read_pieces
 from exchange.node.inbound import PutOff, RefusedEnvelope
+from exchange.node.origins import OriginKeeper
 from exchange.node.parts import Parts
 from exchange.node.patience import Patience
 from exchange.node.places import Places
@@ -32,14 +34,18 @@ _LARGE_AT_ONCE: Final = {
     Precedence.IMMEDIATE: 3,
     Precedence.FLASH: 4,
 }
+# From one look for the proof of an acceptance to the next.
+_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 60.0
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Large:
-    """An envelope whose header and receipt are in order, and whose body is to be fetched.
+    """An envelope whose header and receipt are in order, and that cannot be taken at once.
 
-    It waits as the bytes that came: decoded it is many times as large.
+    Its body is to be fetched, or it is passed on and waits for the proof of its acceptance. It waits as the bytes that
+    came: decoded it is many times as large.
     """
 
     frame: Deliver
@@ -57,8 +63,10 @@ class Deliveries:
         self._log = get_logger("deliveries")
         self._places = Places(_LARGE_AT_ONCE)
         self._busy: set[bytes] = set()
+        self._waiting: set[bytes] = set()
+        self._origins = OriginKeeper(parts)
 
-    async def take(self, frame: Deliver) -> bytes | None:
+    async def take(self, frame: Deliver) -> Large | bytes | None:
         """Take one envelope; None when there is nothing to acknowledge, now or ever. Raises PutOff to have it again."""
         return await self._guarded(frame, self._take)
 
@@ -67,9 +75,29 @@ class Deliveries:
         return await self._guarded(frame, self._vet)
 
     async def fetch(self, large: Large) -> bytes | None:
-        """Fetch and take a large envelope when there is a place for it; the answer as of `take`. Raises PutOff."""
-        async with self._places.hold(large.precedence):
-            return await self.take(large.frame)
+        """Take what could not be taken at once; the answer as of `take`, None for what is waited for already.
+
+        It waits for a place when its body is to be fetched, and as long as it takes for the proof of its acceptance:
+        the relay may refuse service. Raises PutOff.
+        """
+        name = hashlib.sha256(large.frame.header).digest()
+        if name in self._waiting:
+            return None
+        self._waiting.add(name)
+        try:
+            return await self._fetched(large)
+        finally:
+            self._waiting.discard(name)
+
+    async def _fetched(self, large: Large) -> bytes | None:
+        pause = _PAUSE
+        while True:
+            async with self._places.hold(large.precedence) if large.frame.body is None else nullcontext():
+                taken = await self.take(large.frame)
+            if not isinstance(taken, Large):
+                return taken
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _guarded(self, frame: Deliver, job: Callable[[Delivered, Deliver], Awaitable[T]]) -> T | None:
         """Each envelope once at a time; whatever it does to this program, the others must still get through."""
@@ -105,10 +133,12 @@ class Deliveries:
         admitted = await self._admitted(delivered)
         return admitted if isinstance(admitted, bytes) else Large(frame, delivered.header.core.precedence)
 
-    async def _take(self, delivered: Delivered, frame: Deliver) -> bytes:
+    async def _take(self, delivered: Delivered, frame: Deliver) -> Large | bytes:
         admitted = await self._admitted(delivered)
         if isinstance(admitted, bytes):
             return admitted
+        if is_passed_on(delivered.header) and not await self._origins.shown(delivered):
+            return Large(frame, delivered.header.core.precedence)
         if frame.body is None:
             return await self._fetch(delivered, admitted)
         body = Body(len(frame.body), hashlib.sha256(frame.body).digest(), iter([frame.body]))

@@ -39,9 +39,15 @@ class Fetches:
 
     def begin_again(self, seconds: int) -> None:
         """End the session after a pause, once."""
-        if not self._again:
-            self._again = True
-            self._begin(self._close_after(seconds))
+        self.start_once(self._close_after(seconds))
+
+    def start_once(self, end: Coroutine[None, None, None]) -> None:
+        """Start what is going to end the session, unless something is going to already."""
+        if self._again:
+            end.close()
+            return
+        self._again = True
+        self._begin(end)
 
     async def end(self) -> None:
         """Stop everything."""

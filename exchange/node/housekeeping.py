@@ -10,12 +10,14 @@ from exchange.logs import get_logger
 from exchange.node.alarms import Alarms
 from exchange.node.parts import Parts
 from exchange.node.wake import wait_for
+from exchange.node.witness import Witness
 from exchange.storage.node_values import Alarm, LateStream
 from keys.errors import KeyFault
 from schemas.errors import DecodeError
 from schemas.statement import DirectoryEntry
 
 _TICK: Final = 1.0
+_SOON: Final = 1
 # How many missing numbers of a stream, and how many streams, an alarm spells out.
 _NAMED: Final = 20
 _NAMED_STREAMS: Final = 4
@@ -31,6 +33,7 @@ class Housekeeper:
         self._parts = parts
         self._alarms = Alarms(parts.stores.inbox, parts.clock)
         self._statement = statement
+        self._witness = Witness(parts)
         self._log = get_logger("housekeeping")
         self._directory_due = 0
         # Why the directory could not be brought up to date; None while it can.
@@ -51,7 +54,7 @@ class Housekeeper:
     async def tick(self) -> None:
         """Everything that is due now."""
         now = self._parts.clock.now()
-        for step in (self._expiry, self._gaps, self._undelivered):
+        for step in (self._epochs, self._obeyed, self._expiry, self._gaps, self._undelivered):
             try:
                 await step(now)
             except ExchangeError as fault:
@@ -70,13 +73,31 @@ class Housekeeper:
             await parts.directory.update(parts.relay, now)
             await parts.directory.publish(parts.relay, parts.keyring, self._statement, now)
             self.directory_fault = None
-            self._directory_due = now + parts.config.delivery.directory_every
+            await self._witness.recover()
+            # What this node or others have published waits for its cosignatures, which come soon.
+            settled = parts.directory.settled
+            self._directory_due = now + (parts.config.delivery.directory_every if settled else _SOON)
             parts.wakes.to_seal.set()
         except (ExchangeError, KeyFault, DecodeError) as fault:
             if self.directory_fault != str(fault):
                 self._log.warning("directory.stale", why=str(fault), size=parts.directory.current.size)
             self.directory_fault = str(fault)
-            self._directory_due = now + 2
+            self._directory_due = now + _SOON
+
+    async def _epochs(self, now: int) -> None:
+        """Destroy the epochs' private halves whose time has come."""
+        try:
+            destroyed = await asyncio.to_thread(self._parts.keyring.destroy_due, now)
+        except KeyFault as fault:
+            detail = f"an epoch's private key outlives its time: {fault}"
+            await self._alarms.tell_daily("epoch-not-destroyed", "epoch-not-destroyed", None, detail)
+            return
+        if destroyed:
+            self._log.info("epochs.destroyed", numbers=destroyed)
+
+    async def _obeyed(self, _now: int) -> None:
+        """Obey what an operator gave this node by hand meanwhile."""
+        await self._parts.directory.obey_by_hand()
 
     async def _expiry(self, now: int) -> None:
         await self._parts.stores.evidence.expire(now)

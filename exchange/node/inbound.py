@@ -12,13 +12,14 @@ from typing import Final, TypeVar
 
 from exchange.consent.authorise import authorise
 from exchange.consent.decision import Decision, Ledger, Rule
-from exchange.delivery.receipts import receipt_covers, receipt_date_fault
+from exchange.delivery.receipts import receipt_covers, receipt_date_fault, receipt_size_fault
 from exchange.delivery.times import TimeRule, time_fault
 from exchange.errors import Unavailable
 from keys.digests import content_commitment
 from keys.directory import Directory
 from keys.errors import KeyFault
 from keys.identity import EpochIdentity
+from keys.origin import LeastSize, origins_of
 from keys.primitives import equal
 from keys.sealing import body_key, open_wrap
 from keys.stream import open_stream
@@ -32,6 +33,7 @@ from schemas.provision import Provision, SignedProvision
 from schemas.receipt import Receipt, SignedReceipt
 from schemas.wrap import Wrap, WrapSecret
 
+RECEIPT_SIZE: Final = "receipt-size"
 _LENGTH: Final = 4
 _SIGNATURES: Final = frozenset({Rule.PROVISION_SIGNATURE, Rule.GRANT_SIGNATURE})
 T = TypeVar("T")
@@ -65,10 +67,19 @@ class Judged:
 
 
 def judge(
-    header: Header, signed_receipt: SignedReceipt, directory: Directory, member: MemberId, now: int
+    header: Header,
+    signed_receipt: SignedReceipt,
+    directory: Directory,
+    member: MemberId,
+    now: int,
+    least_size: LeastSize,
 ) -> tuple[Judged, Wrap]:
-    """Check everything that needs no private key, as of the relay's acceptance. Raises RefusedEnvelope or PutOff."""
-    receipt = _judge_receipt(header, signed_receipt, directory, now)
+    """Check everything that needs no private key, as of the relay's acceptance. Raises RefusedEnvelope or PutOff.
+
+    `directory`: this node's view as of the size that the receipt states, or its newest when that is smaller;
+    `least_size`: what it knows of the directory's size at a time, by which origin proofs are judged.
+    """
+    receipt = _judge_receipt(header, signed_receipt, directory, now, least_size)
     try:
         verified = verify_header(header, directory, receipt.time)
     except KeyFault as fault:
@@ -76,12 +87,13 @@ def judge(
         raise PutOff("header-signature", str(fault)) from None
     _judge_times(verified, receipt, directory)
     # The relay counts the uses of Grants; a receiver judges everything else again by itself.
-    decision = authorise(verified, directory, Ledger(), receipt.time)
+    ledger = Ledger(origins=origins_of(header.core.origins, directory, least_size))
+    decision = authorise(verified, directory, ledger, receipt.time)
     if not decision.allowed:
         first = decision.refusals[0]
         if first.rule in _SIGNATURES and not _all_keys_seen(header.core, directory):
             raise PutOff(first.rule.value, first.detail)
-        if authorise(verified, directory, Ledger(), header.core.created).allowed:
+        if authorise(verified, directory, ledger, header.core.created).allowed:
             raise _wrong_date(first.rule.value, first.detail)
         raise RefusedEnvelope(first.rule.value, first.detail)
     _judge_own_clock(header.core, now)
@@ -105,8 +117,8 @@ def _judge_times(verified: VerifiedHeader, receipt: Receipt, directory: Director
     late = time_fault(verified, directory, receipt.time)
     if late is None:
         return
-    if late.rule is TimeRule.EPOCH_UNKNOWN:
-        # The relay may be keeping the entry back.
+    if late.rule in (TimeRule.EPOCH_UNKNOWN, TimeRule.EPOCH_ENDED):
+        # The relay may be keeping the entry back; and what ended stands below the size under which it accepted.
         raise PutOff(late.rule.value, late.detail)
     if time_fault(verified, directory, verified.core.created) is None:
         raise _wrong_date(late.rule.value, late.detail)
@@ -135,7 +147,9 @@ def _all_keys_seen(core: Core, directory: Directory) -> bool:
     return all(directory.knows(signature.signer, signature.key_id) for signature in signatures)
 
 
-def _judge_receipt(header: Header, signed: SignedReceipt, directory: Directory, now: int) -> Receipt:
+def _judge_receipt(
+    header: Header, signed: SignedReceipt, directory: Directory, now: int, least_size: LeastSize
+) -> Receipt:
     try:
         receipt = verify_receipt(signed, directory)
     except KeyFault as fault:
@@ -147,6 +161,9 @@ def _judge_receipt(header: Header, signed: SignedReceipt, directory: Directory, 
         raise PutOff("receipt-date", date_fault)
     if receipt.directory_size > directory.size:
         raise PutOff("directory-behind", "the receipt names a larger directory than this node can see")
+    size_fault = receipt_size_fault(receipt, least_size)
+    if size_fault is not None:
+        raise PutOff(RECEIPT_SIZE, size_fault)
     return receipt
 
 

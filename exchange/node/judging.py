@@ -19,8 +19,8 @@ from exchange.records.procedure import MODALITIES, Bodies, judge_step
 from exchange.records.threads import refers_to
 from exchange.records.verdict import Refused, Verdict
 from exchange.storage.node_values import Alarm
+from keys.directory import Directory
 from keys.errors import KeyFault
-from schemas.charter import Charter
 from schemas.ids import MemberId
 from schemas.limits import DAY
 
@@ -32,9 +32,9 @@ MOST_OPENED: Final = 100_000
 _HIDDEN: Final = "it does not fit to a record that this token is not for: ask your node's operator, or give it a new id"
 
 
-def bodies_of(charter: Charter) -> Bodies:
-    """Who is who in the procedures of section 3."""
-    return Bodies(frozenset(charter.voters()), (charter.chairmanship,))
+def bodies_of(directory: Directory) -> Bodies:
+    """Who is who in the procedures of section 3; every Chairmanship, so that the steps of earlier ones stay valid."""
+    return Bodies(frozenset(directory.charter.voters()), directory.chairs)
 
 
 class Judge:
@@ -104,7 +104,7 @@ class Judge:
 
     async def _judge_step(self, fact: RecordFact, shelf: Shelf) -> Verdict:
         thread = await shelf.thread(fact)
-        bodies = bodies_of(self._parts.directory.current.charter)
+        bodies = bodies_of(self._parts.directory.current)
         return await asyncio.to_thread(judge_step, thread, fact, bodies, self._parts.clock.now())
 
     async def _step_alarms(self, fact: RecordFact, now: int, shelf: Shelf) -> tuple[Alarm, ...]:

@@ -17,12 +17,15 @@ from exchange.node.notices import Notices
 from exchange.node.parts import Parts
 from exchange.node.receiver import Receiver
 from exchange.node.transport import RelayUnreachable
+from exchange.node.wake import wait_for
+from exchange.node.witness import Witness
 from keys.errors import BadSignature, KeyFault
 from keys.verify import verify_relay_bytes
 from schemas.canon import encode
 from schemas.contexts import Context
 from schemas.errors import DecodeError
 from schemas.ids import KeyId
+from schemas.limits import MAX_CLOCK_AHEAD
 from schemas.relayapi import (
     SESSION_STATEMENT,
     Acks,
@@ -35,6 +38,7 @@ from schemas.relayapi import (
     SessionRole,
     SessionStatement,
     Welcome,
+    WitnessRequest,
     decode_frame,
     encode_frame,
 )
@@ -54,6 +58,7 @@ class Link:
         self._log = get_logger("link")
         self._deliveries = Deliveries(parts, receiver)
         self._notices = Notices(parts)
+        self._witness = Witness(parts)
         self.connected = False
         # Since when and why there is no session; None while there is one.
         self.fault: tuple[int, str] | None = None
@@ -62,8 +67,8 @@ class Link:
         """Stay connected until cancelled; pull while a session cannot be had."""
         pause = 1
         while True:
-            if not self._parts.directory.current.knows(self._parts.member, self._parts.keyring.signing.key_id):
-                why = "this node's signing key is not in the directory: is it certified (`cbm node certify`)?"
+            why = self._not_ready()
+            if why is not None:
                 self._away(why)
                 await asyncio.sleep(_NOT_PUBLISHED)
                 continue
@@ -74,11 +79,27 @@ class Link:
                     pause = 1
                 self._log.warning("session.ended", why=str(fault))
                 self._away(str(fault))
-                await self._pull()
+                if not self._keyless():
+                    await self._pull()
             finally:
                 self.connected = False
             await asyncio.sleep(pause)
             pause = min(2 * pause, self._parts.config.delivery.retry_most)
+
+    def _not_ready(self) -> str | None:
+        """Why there can be no session yet; None when there can."""
+        parts = self._parts
+        # It has to be published only: as a witness this node may be needed for it to be cosigned.
+        if not parts.directory.pending.knows(parts.member, parts.keyring.signing.key_id):
+            return "this node's signing key is not in the directory: is it certified (`cbm node certify`)?"
+        return None
+
+    def _keyless(self) -> bool:
+        """Whether a restore has lost what others seal to, and the new epochs are not in the directory yet.
+
+        What comes meanwhile would be refused for ever. As a witness the node may be needed for them to get there.
+        """
+        return not self._parts.keyring.receives(self._parts.directory.current, self._parts.clock.now())
 
     def _away(self, why: str) -> None:
         """There is no session: since the first fault, for the reason of the last."""
@@ -114,6 +135,10 @@ class Link:
         if not isinstance(challenge, Challenge):
             raise BadSignature("the relay did not begin with a challenge")
         self._parts.directory.current.relay(challenge.relay)
+        ahead = self._parts.clock.now() - challenge.time
+        if abs(ahead) > MAX_CLOCK_AHEAD:
+            raise RelayUnreachable("clock-differs", f"this clock and the relay's differ by {abs(ahead)} s: check both")
+        self._witness.clocks_compared()
         statement = encode(
             SESSION_STATEMENT,
             SessionStatement(
@@ -141,11 +166,16 @@ class Link:
                 await _say(socket, Seen(seen))
         elif isinstance(frame, Deliver):
             await self._deliver(frame, socket, fetches)
+        elif isinstance(frame, WitnessRequest):
+            fetches.start(self._cosign(frame, socket))
         else:
             raise RelayUnreachable("relay-frame", "the relay sent a frame that has no place here")
 
     async def _deliver(self, frame: Deliver, socket: aiohttp.ClientWebSocketResponse, fetches: Fetches) -> None:
         """A small envelope is taken at once. A large one is judged at once, so that only what is lawful may wait."""
+        if self._keyless():
+            fetches.start_once(self._have_again())
+            return
         try:
             result = await (self._deliveries.take(frame) if frame.body is not None else self._deliveries.vet(frame))
         except PutOff:
@@ -155,6 +185,17 @@ class Link:
             fetches.start(self._fetch(result, socket, fetches))
         elif result is not None:
             await _say(socket, Acks((result,)))
+
+    async def _have_again(self) -> None:
+        """Once the node has keys again the session begins anew, with what was not taken."""
+        while self._keyless():
+            await wait_for(self._parts.wakes.news(), _NOT_PUBLISHED)
+        raise RelayUnreachable("put-off", "the new epochs are published: the session begins anew")
+
+    async def _cosign(self, request: WitnessRequest, socket: aiohttp.ClientWebSocketResponse) -> None:
+        answer = await self._witness.answer(request)
+        if not socket.closed:
+            await _say(socket, answer)
 
     async def _fetch(self, large: Large, socket: aiohttp.ClientWebSocketResponse, fetches: Fetches) -> None:
         try:
@@ -180,9 +221,10 @@ class Link:
 
     async def _pulled(self, frame: Deliver) -> bytes | None:
         try:
-            return await self._deliveries.take(frame)
+            taken = await self._deliveries.take(frame)
         except PutOff:
             return None
+        return None if isinstance(taken, Large) else taken
 
 
 async def _bytes(socket: aiohttp.ClientWebSocketResponse) -> bytes:

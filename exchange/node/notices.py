@@ -12,7 +12,7 @@ from schemas.canon import decode
 from schemas.envelope import decode_header
 from schemas.errors import DecodeError
 from schemas.limits import MAX_CLOCK_AHEAD, MAX_SMALL_OBJECT
-from schemas.receipt import SIGNED_ACKNOWLEDGEMENT, Acknowledgement, Outcome
+from schemas.receipt import SIGNED_ACKNOWLEDGEMENT, Acknowledgement, Outcome, SignedAcknowledgement
 from schemas.relayapi import SeenItem
 
 _STATES: Final = {Outcome.DELIVERED: RecipientState.DELIVERED, Outcome.REFUSED: RecipientState.REFUSED}
@@ -47,6 +47,8 @@ class Notices:
         if not parts.directory.current.knows(ack.recipient, ack.key_id):
             await parts.directory.update(parts.relay, now)
         sent = await parts.stores.evidence.envelope(ack.envelope)
+        if sent is None and await self._lost(signed):
+            return SeenItem(ack.envelope, ack.recipient)
         if sent is None or ack.sender != parts.member or sent.header_digest != ack.header_digest:
             raise BadSignature(f"{ack.recipient} acknowledged an envelope that this node did not send")
         if not sent.created - MAX_CLOCK_AHEAD <= ack.time <= now + MAX_CLOCK_AHEAD:
@@ -57,9 +59,27 @@ class Notices:
         verify_acknowledgement(signed, parts.directory.current, ack.time)
         state = _STATES[ack.outcome]
         await parts.stores.evidence.save_acknowledgement(ack.envelope, ack.recipient, state.value, raw, now)
+        if ack.outcome is Outcome.REFUSED:
+            # It may have lost its key: then a new epoch follows, and with it the message once more.
+            await parts.stores.resends.want_anew(ack.envelope, ack.recipient, now)
+            parts.wakes.to_seal.set()
         await self._tell(ack, sent)
         parts.wakes.tell_news()
         return SeenItem(ack.envelope, ack.recipient)
+
+    async def _lost(self, signed: SignedAcknowledgement) -> bool:
+        """Whether it is about an envelope that this node may have sent after the backup from which it was restored.
+
+        Raises KeyFault when it is not the recipient's.
+        """
+        ack = signed.acknowledgement
+        since = await self._parts.stores.resends.lost_since()
+        if since is None or ack.sender != self._parts.member or ack.time < since - MAX_CLOCK_AHEAD:
+            return False
+        verify_acknowledgement(signed, self._parts.directory.current, ack.time)
+        detail = f"{ack.recipient} answered envelope {ack.envelope.hex()}, which this node has lost with its restore"
+        await self._alarms.tell_daily(f"answer-to-lost:{ack.recipient}", "answer-to-lost", ack.recipient, detail)
+        return True
 
     async def _tell(self, ack: Acknowledgement, sent: OutboxEnvelope) -> None:
         """What people should know of an acknowledgement."""

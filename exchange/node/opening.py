@@ -14,8 +14,9 @@ from exchange.records.facts import Box, EnvelopeFacts, RecordFact, record_fact
 from keys.digests import message_id, provision_digest
 from keys.errors import KeyFault
 from schemas.canon import decode
-from schemas.content import HEAD, ContentKind, Head
+from schemas.content import HEAD, RESEND, ContentKind, Head, Resend
 from schemas.errors import DecodeError
+from schemas.ids import MemberId
 from schemas.limits import MAX_SERVICE
 from schemas.record_errors import RecordError
 from schemas.validate import load_json
@@ -29,7 +30,8 @@ _DECLARED: Final = (RefusedEnvelope, ExchangeError, OSError, MemoryError)
 class Opened:
     """What was inside. `files`: names of the attachments' sealed files, which no row names yet.
 
-    `fact`: of the record, if it is no head.
+    `fact`: of the record, if it is one; `head` and `resend`: what its sender's node says on its own account.
+    `checkpoint`: what its sender was shown of the directory.
     """
 
     secret: WrapSecret
@@ -37,6 +39,8 @@ class Opened:
     files: tuple[str, ...]
     fact: RecordFact | None
     head: Head | None
+    resend: Resend | None
+    checkpoint: bytes | None
 
 
 def open_envelope(parts: Parts, judged: Judged, wrap: Wrap, ciphertext: Iterator[bytes]) -> Opened:
@@ -61,7 +65,9 @@ def _opened(parts: Parts, judged: Judged, wrap: Wrap, ciphertext: Iterator[bytes
     try:
         epoch = parts.keyring.epoch(wrap.key_id)
     except KeyFault as fault:
-        raise Unreadable("unreadable", str(fault)) from None
+        # Refused, not put off: nobody can ever open it, and its sender has to know.
+        sender = judged.header.core.sender
+        raise Unreadable("epoch-gone", f"{fault}; only {sender} can send it anew") from None
     secret = unwrap(judged, wrap, epoch)
     payload = Payload(judged, secret, ciphertext)
     content = payload.content()
@@ -69,21 +75,35 @@ def _opened(parts: Parts, judged: Judged, wrap: Wrap, ciphertext: Iterator[bytes
         name = parts.files.new_name()
         parts.files.write_content(name, payload.attachment(attachment))
         written.append(name)
-    payload.finish()
-    fact, head = _meaning(content, judged)
-    if fact is not None:
-        _check_edition(parts, judged, content, fact, written)
-    return Opened(secret, content, tuple(written), fact, head)
+    shown = payload.finish().checkpoint
+    service = _service(content, judged.header.core.sender)
+    if service is not None:
+        head, resend = (service, None) if isinstance(service, Head) else (None, service)
+        return Opened(secret, content, tuple(written), None, head, resend, shown)
+    fact = _meaning(content, judged)
+    _check_edition(parts, judged, content, fact, written)
+    return Opened(secret, content, tuple(written), fact, None, None, shown)
 
 
-def _meaning(content: Content, judged: Judged) -> tuple[RecordFact | None, Head | None]:
-    """The record, validated as before signing, or the sender's own head. Raises Unreadable."""
-    manifest, provision, sender = content.manifest, content.provision, judged.header.core.sender
+def _service(content: Content, sender: MemberId) -> Head | Resend | None:
+    """What the sender's node says on its own account; None for a record. Raises Unreadable."""
+    manifest = content.manifest
+    if manifest.kind is ContentKind.RECORD:
+        return None
+    if manifest.providers != (sender,) or manifest.attachments:
+        raise Unreadable("unreadable", "a node speaks for itself only")
     try:
         if manifest.kind is ContentKind.HEAD:
-            if manifest.providers != (sender,) or manifest.attachments:
-                raise Unreadable("unreadable", "a head speaks for its sender only")
-            return None, decode(HEAD, manifest.body, MAX_SERVICE)
+            return decode(HEAD, manifest.body, MAX_SERVICE)
+        return decode(RESEND, manifest.body, MAX_SERVICE)
+    except DecodeError as fault:
+        raise Unreadable("unreadable", f"the content is not valid: {type(fault).__name__}") from None
+
+
+def _meaning(content: Content, judged: Judged) -> RecordFact:
+    """The record, validated as before signing. Raises Unreadable."""
+    manifest, provision, sender = content.manifest, content.provision, judged.header.core.sender
+    try:
         record = load_json(manifest.body)
         validated(record, manifest.providers, provision.tlp.label, provision.onward.label)
     except RecordError as fault:
@@ -96,7 +116,7 @@ def _meaning(content: Content, judged: Judged) -> tuple[RecordFact | None, Head 
         raise Unreadable("unreadable", "the record is no object")
     name = message_id(content.signed.body).hex()
     envelope = EnvelopeFacts(name, Box.INBOX, sender, provision.audience, judged.receipt.time)
-    return record_fact(record, manifest.body, envelope), None
+    return record_fact(record, manifest.body, envelope)
 
 
 def _check_edition(parts: Parts, judged: Judged, content: Content, fact: RecordFact, files: list[str]) -> None:

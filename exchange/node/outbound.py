@@ -29,6 +29,7 @@ from schemas.contexts import Context
 from schemas.envelope import CORE, Core, Header
 from schemas.grant import SignedGrant
 from schemas.ids import Digest, EnvelopeId, MemberId, ProvisionId, StreamId
+from schemas.origin import Origins
 from schemas.provision import PROVISION, Provision, SignedProvision
 from schemas.terms import Onward, Precedence, Purpose, Suite, Tlp
 from schemas.wrap import WRAPS, Wraps, WrapSecret
@@ -71,6 +72,7 @@ class Parcel:
     created: int
     expires: int
     replaces: EnvelopeId | None = None
+    origins: Origins | None = None
 
 
 def envelope_id(now_ms: int, entropy: bytes) -> EnvelopeId:
@@ -141,14 +143,16 @@ def seal_payload(
     manifest: bytes,
     attachments: tuple[Attachment, ...],
     attachment_pieces: Iterable[bytes],
+    checkpoint: bytes | None = None,
 ) -> Iterator[bytes]:
     """The ciphertext of transport part, manifest, attachments and padding; one sealed chunk at a time.
 
     `attachment_pieces` are the attachments' bytes, one after another. The first yield follows one pass of nothing:
-    sizes are known from the manifest.
+    sizes are known from the manifest. `checkpoint`: what the sender was shown of the directory, for recipients to
+    compare.
     """
     size = content_size(manifest, attachments)
-    prefix = payload_prefix(Transport(directory_size, size), manifest)
+    prefix = payload_prefix(Transport(directory_size, size, checkpoint), manifest)
     whole = len(prefix) - 4 - len(manifest) + size
     return seal_stream(body_key(content_key), _payload(prefix, attachment_pieces, padded_size(whole) - whole))
 
@@ -180,6 +184,7 @@ def seal_header(
             body_size=body_size,
             body_digest=body_digest,
             replaces=parcel.replaces,
+            origins=parcel.origins,
         ),
     )
     wraps = []

@@ -6,11 +6,21 @@ from exchange.clock import Clock
 from exchange.node.config import NodeConfig
 from exchange.node.directory import DirectoryView
 from exchange.node.files import NodeFiles
+from exchange.node.guard import Guard
 from exchange.node.keyring import Keyring
 from exchange.node.transport import RelayClient
 from exchange.node.wake import Wakes
 from exchange.records.participation import Declaration
-from exchange.storage.node_port import AccessStore, EvidenceStore, InboxStore, OutboxStore, RecordStore, ViewStore
+from exchange.storage.node_port import (
+    AccessStore,
+    EvidenceStore,
+    InboxStore,
+    OutboxStore,
+    RecordStore,
+    ViewStore,
+)
+from exchange.storage.resend_port import ResendStore
+from exchange.storage.trust_port import HandStore, OriginStore, TrustStore
 from schemas.ids import MemberId
 
 
@@ -24,6 +34,10 @@ class Stores:
     views: ViewStore
     access: AccessStore
     records: RecordStore
+    resends: ResendStore
+    trust: TrustStore
+    hand: HandStore
+    origins: OriginStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +47,7 @@ class Parts:
     config: NodeConfig
     keyring: Keyring
     directory: DirectoryView
+    guard: Guard
     stores: Stores
     files: NodeFiles
     relay: RelayClient

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from exchange.logs import get_logger
 from exchange.node.alarms import Alarms
 from exchange.node.arrival import Delivered, acknowledgement, evidence, message, place
-from exchange.node.inbound import Judged, PutOff, RefusedEnvelope, check_body, judge
+from exchange.node.gossip import Gossip
+from exchange.node.inbound import RECEIPT_SIZE, Judged, PutOff, RefusedEnvelope, check_body, judge
 from exchange.node.judging import Judge
 from exchange.node.opening import Opened, open_envelope
 from exchange.node.parts import Parts
+from exchange.node.receipts import tell_out_of_date
 from exchange.storage.node_values import Alarm
 from keys.digests import header_digest
 from keys.errors import KeyFault
@@ -50,6 +52,7 @@ class Receiver:
         self._parts = parts
         self._alarms = Alarms(parts.stores.inbox, parts.clock)
         self._judge = Judge(parts)
+        self._gossip = Gossip(parts)
         self._log = get_logger("receiver")
 
     async def known(self, delivered: Delivered) -> bytes | None:
@@ -81,11 +84,14 @@ class Receiver:
         now = parts.clock.now()
         if delivered.receipt.receipt.directory_size > parts.directory.current.size:
             await parts.directory.update(parts.relay, now)
-        facts = (delivered.header, delivered.receipt, parts.directory.current, parts.member, now)
+        view = parts.directory.as_of(delivered.receipt.receipt.directory_size)
+        facts = (delivered.header, delivered.receipt, view, parts.member, now, parts.directory.least_size)
         try:
             # A header may carry hundreds of signatures.
             return Admitted(*await asyncio.to_thread(judge, *facts))
         except PutOff as fault:
+            if fault.code == RECEIPT_SIZE:
+                await tell_out_of_date(parts, delivered.receipt, fault.detail)
             raise await self._put_off(delivered.header.core, fault) from None
         except RefusedEnvelope as refusal:
             return await self._refuse(delivered, refusal, now)
@@ -122,10 +128,11 @@ class Receiver:
         parts = self._parts
         core = judged.header.core
         ack = acknowledgement(parts.keyring.signing, delivered.header, Outcome.DELIVERED, now)
-        outcome = "head" if opened.head is not None else "delivered"
+        outcome = "delivered" if opened.fact is not None else "head" if opened.head is not None else "resend"
         proof = evidence(delivered, ack, opened.content.signed, outcome, None, now)
         new_message = None
         try:
+            await self._gossip.heard(core.sender, opened.checkpoint)
             arrival, alarms = await place(parts, judged, opened, now)
             if opened.fact is not None:
                 alarms = (*alarms, *await self._judge.received(opened.fact, now))
@@ -133,6 +140,10 @@ class Receiver:
         except BaseException:
             parts.files.remove_content(opened.files)
             raise
+        if opened.resend is not None:
+            # Before it is answered: what was wanted once is wanted still after a crash, and twice is as good as once.
+            await parts.stores.resends.want(core.sender, opened.resend.since, now)
+            parts.wakes.to_seal.set()
         try:
             new = await parts.stores.inbox.save_received(proof, new_message, arrival, alarms)
         except Exception:

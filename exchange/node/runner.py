@@ -19,6 +19,7 @@ from exchange.node.config import Listen
 from exchange.node.housekeeping import Housekeeper
 from exchange.node.indexing import index_stored
 from exchange.node.link import Link
+from exchange.node.origins import OriginKeeper
 from exchange.node.parts import Parts
 from exchange.node.receiver import Receiver
 from exchange.node.sealer import Sealer
@@ -44,6 +45,7 @@ class Node:
         self.sealer = Sealer(parts)
         self.sender = Sender(parts)
         self.link = Link(parts, self.receiver)
+        self.origins = OriginKeeper(parts)
         self.housekeeper = Housekeeper(parts, statement)
         self.api = Api(parts, Composer(parts), self.status, lambda: self.link.connected)
 
@@ -73,6 +75,7 @@ class Node:
                 ("sealer", self.sealer.run),
                 ("sender", self.sender.run),
                 ("link", self.link.run),
+                ("origins", self.origins.run),
             )
         ]
         stopping = asyncio.create_task(stop.wait())
@@ -126,8 +129,13 @@ class Node:
             "directory": {
                 "size": directory.current.size,
                 "updated": date_text(directory.updated) if directory.updated else None,
+                "sends_until": date_text(directory.updated + parts.guard.max_age) if directory.updated else None,
                 "fault": self.housekeeper.directory_fault,
             },
+            "held": [
+                {"member": hold.member, "since": date_text(hold.since), "kind": hold.kind, "detail": hold.detail}
+                for hold in await parts.stores.hand.holds()
+            ],
             "messages": dict(await parts.stores.views.counts()),
             "alarms": [
                 {"time": date_text(alarm.time), "kind": alarm.kind, "member": alarm.member, "detail": alarm.detail}

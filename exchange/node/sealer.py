@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from dataclasses import replace
 from typing import Final
 
 from exchange.consent.authorise import authorise
@@ -12,43 +12,36 @@ from exchange.delivery.times import time_fault
 from exchange.errors import ExchangeError, Forbidden
 from exchange.logs import get_logger
 from exchange.node.alarms import Alarms, place_of
-from exchange.node.files import manifest_name
+from exchange.node.matter import Matter, matter_of, parcel_of
+from exchange.node.origins import OriginKeeper
 from exchange.node.outbound import (
     NextPlace,
     Parcel,
-    Terms,
-    envelope_id,
-    latest_expiry,
-    make_manifest,
     seal_header,
     seal_payload,
-    sign_provision,
 )
 from exchange.node.parts import Parts
+from exchange.node.resender import HEADS, MESSAGES, Resender, Save
 from exchange.node.rests import Rests
+from exchange.node.service import head_body, service_parcel
 from exchange.node.wake import wait_for
-from exchange.storage.node_values import Message, OutboxEnvelope, Place, SettledStream, StreamOut
+from exchange.storage.node_values import Message, OutboxEnvelope, Place, StreamOut
 from keys.digests import header_digest
 from keys.directory import Directory
 from keys.errors import KeyFault
+from keys.origin import origins_of
 from keys.primitives import random_bytes
 from keys.stream import sealed_size
 from keys.verify import verify_header
-from schemas.canon import decode, encode
-from schemas.content import HEAD, Attachment, ContentKind, Head, Void, VoidReason, read_manifest
+from schemas.content import ContentKind
 from schemas.envelope import Header, encode_header
 from schemas.errors import DecodeError
-from schemas.grant import SIGNED_GRANT
-from schemas.ids import Digest, MemberId, ProvisionId, StreamId
-from schemas.limits import DAY, MAX_GRANT, MAX_PROVISION
-from schemas.provision import SIGNED_PROVISION
+from schemas.ids import Digest, EnvelopeId, MemberId, StreamId
 from schemas.relayapi import INLINE_BODY
-from schemas.terms import Onward, Precedence, Purpose, Tlp
 
-MESSAGES: Final = 1
-HEADS: Final = 2
+# The messages' stream before a restore: announced, and not gone on with.
+ENDED: Final = 3
 _BATCH: Final = 64
-_HEAD_EXPIRES: Final = 3 * DAY
 _LOOK_AGAIN: Final = 1.0
 _LONGEST_REST: Final = 600
 
@@ -65,6 +58,8 @@ class Sealer:
         # Those whose body was sealed in vain; a try that fails before that costs nothing.
         self._rests = Rests(_LONGEST_REST)
         self._alarms = Alarms(parts.stores.inbox, parts.clock)
+        self._origins = OriginKeeper(parts)
+        self._resender = Resender(parts, self._seal)
 
     async def run(self) -> None:
         """Seal until cancelled."""
@@ -91,6 +86,7 @@ class Sealer:
                 sealed += await self._try(message)
                 if _is_large(message):
                     sealed += await self._seal_queued()
+        sealed += await self._resender.turn(now)
         for stream in await parts.stores.evidence.heads_due(now):
             sealed += await self._seal_head(stream, now)
         if sealed:
@@ -132,23 +128,10 @@ class Sealer:
 
     async def _seal_message(self, message: Message, now: int) -> None:
         parts = self._parts
-        raw = parts.keyring.vault.open(
-            "manifest", manifest_name(message.id, message.attachments), message.sealed_manifest
-        )
-        attachments = read_manifest(raw).attachments
         recipients = tuple(MemberId(code) for code in message.recipients)
-        directory = parts.directory.current
-        parcel = Parcel(
-            envelope=envelope_id(now * 1000, random_bytes(10)),
-            provisions=tuple(decode(SIGNED_PROVISION, s, 2 * MAX_PROVISION) for s in message.signed_provisions),
-            grants=tuple(decode(SIGNED_GRANT, s, 2 * MAX_GRANT) for s in message.signed_grants),
-            purpose=Purpose(message.purpose),
-            precedence=Precedence(message.precedence),
-            created=now,
-            expires=min(message.expires, latest_expiry(directory, recipients, now)),
-        )
-        pieces = chain.from_iterable(parts.files.read_content(file.file) for file in message.attachments)
-        await self._seal(parcel, MESSAGES, recipients, raw, attachments, pieces, message.id)
+        replaces = None if message.replaces is None else EnvelopeId(message.replaces)
+        parcel = parcel_of(parts, message, recipients, now, replaces)
+        await self._seal(parcel, MESSAGES, recipients, matter_of(parts, message), message=message.id)
 
     async def _seal_head(self, stream: StreamOut, now: int) -> int:
         """Tell a recipient how far its stream is; 0 when nothing in it is settled yet or it cannot be sealed now."""
@@ -161,77 +144,48 @@ class Sealer:
         if not settled.last:
             return 0
         try:
-            parcel, raw = self._head_parcel(stream, settled, parts.directory.current, now)
-            await self._seal(parcel, HEADS, (MemberId(stream.recipient),), raw, (), (), None)
+            recipient = MemberId(stream.recipient)
+            parcel, raw = service_parcel(parts, recipient, ContentKind.HEAD, head_body(settled), now)
+            await self._seal(parcel, HEADS, (recipient,), Matter(raw))
         except (KeyFault, ExchangeError, DecodeError) as fault:
             self._log.warning("head.waits", recipient=stream.recipient, why=str(fault))
             return 0
         await parts.stores.evidence.move_head_due(stream.stream, later, now + delivery.head_every)
         return 1
 
-    def _head_parcel(
-        self, stream: StreamOut, settled: SettledStream, directory: Directory, now: int
-    ) -> tuple[Parcel, bytes]:
-        identity = self._parts.keyring.signing
-        recipient = MemberId(stream.recipient)
-        voids = tuple(Void(number, VoidReason(reason)) for number, reason in settled.voids)
-        head = Head(StreamId(stream.stream), settled.last, Digest(settled.digest), voids)
-        raw = make_manifest((identity.owner,), ContentKind.HEAD, encode(HEAD, head), (), random_bytes(32))
-        terms = Terms(Onward.NONE, Purpose.CONFIDENCE_BUILDING, Tlp.RED, Precedence.ROUTINE)
-        expires = min(now + _HEAD_EXPIRES, latest_expiry(directory, (recipient,), now))
-        provision = sign_provision(
-            identity, directory, ProvisionId(random_bytes(16)), (recipient,), terms, raw, now, expires
-        )
-        parcel = Parcel(
-            envelope=envelope_id(now * 1000, random_bytes(10)),
-            provisions=(provision,),
-            grants=(),
-            purpose=terms.purpose,
-            precedence=Precedence.ROUTINE,
-            created=now,
-            expires=expires,
-        )
-        return parcel, raw
-
     async def _seal(
         self,
         parcel: Parcel,
         kind: int,
         recipients: tuple[MemberId, ...],
-        manifest: bytes,
-        attachments: tuple[Attachment, ...],
-        pieces: Iterable[bytes],
-        message: bytes | None,
+        matter: Matter,
+        *,
+        message: bytes | None = None,
+        save: Save | None = None,
     ) -> None:
         """Ciphertext, header, self-check, commit; the exact bytes are durable before any of them leaves."""
         parts = self._parts
-        directory = parts.directory.current
+        parcel = await self._complete(parcel, recipients)
+        directory, shown = parts.directory.current, parts.directory.gossip
         content_key = random_bytes(32)
-        ciphertext = seal_payload(content_key, directory.size, manifest, attachments, pieces)
-        size = len(manifest) + sum(attachment.size for attachment in attachments)
+        ciphertext = seal_payload(
+            content_key, directory.size, matter.manifest, matter.attachments, matter.pieces, shown
+        )
+        size = len(matter.manifest) + sum(attachment.size for attachment in matter.attachments)
         small = sealed_size(2 * size + 2048) <= INLINE_BODY
         body = _Body(ciphertext)
         try:
             stored = await self._stored(parcel, body, small)
             streams = await parts.stores.outbox.streams_out(kind)
-            places = tuple(_next_place(recipient, streams.get(recipient)) for recipient in recipients)
+            ended = await parts.stores.outbox.streams_out(ENDED) if kind == MESSAGES else {}
+            places = tuple(_next_place(to, streams.get(to), ended.get(to)) for to in recipients)
             header = seal_header(
                 parts.keyring.signing, directory, parcel, places, content_key, body.size, body.digest()
             )
             self._check(header, directory, parcel.created)
             due = parcel.created + parts.config.delivery.head_after
-            await parts.stores.outbox.save_sealed(
-                OutboxEnvelope(
-                    envelope=parcel.envelope,
-                    message=message,
-                    state="sealed",
-                    precedence=parcel.precedence,
-                    created=parcel.created,
-                    expires=parcel.expires,
-                    header=encode_header(header),
-                    header_digest=header_digest(header),
-                    body=stored,
-                ),
+            await (save or parts.stores.outbox.save_sealed)(
+                _sealed(parcel, message, header, stored),
                 tuple(_stored_place(place, kind, streams.get(place.recipient), due) for place in places),
             )
         except Exception:
@@ -241,6 +195,12 @@ class Sealer:
                 self._rests.failed(message, parcel.created)
             raise
         self._log.info("envelope.sealed", envelope=parcel.envelope.hex(), recipients=len(recipients), size=body.size)
+
+    async def _complete(self, parcel: Parcel, recipients: tuple[MemberId, ...]) -> Parcel:
+        """With the proofs that it has to carry. Raises Unavailable while nothing may go to these recipients."""
+        await self._parts.directory.require_sending(recipients, parcel.created)
+        origins = await self._origins.carried(parcel.provisions, parcel.grants, parcel.created)
+        return replace(parcel, origins=origins)
 
     async def _stored(self, parcel: Parcel, body: Iterable[bytes], small: bool) -> bytes | None:
         """A small ciphertext goes into the row, a large one into the spool."""
@@ -255,7 +215,8 @@ class Sealer:
         late = time_fault(verified, directory, now)
         if late is not None:
             raise Forbidden(late.rule.value, late.detail)
-        decision = authorise(verified, directory, Ledger(), now)
+        proved = origins_of(header.core.origins, directory, self._parts.directory.least_size)
+        decision = authorise(verified, directory, Ledger(origins=proved), now)
         if not decision.allowed:
             raise Forbidden(decision.refusals[0].rule.value, decision.refusals[0].detail)
 
@@ -278,14 +239,30 @@ class _Body:
         return Digest(self._digest.digest())
 
 
+def _sealed(parcel: Parcel, message: bytes | None, header: Header, body: bytes | None) -> OutboxEnvelope:
+    return OutboxEnvelope(
+        envelope=parcel.envelope,
+        message=message,
+        state="sealed",
+        precedence=parcel.precedence,
+        created=parcel.created,
+        expires=parcel.expires,
+        header=encode_header(header),
+        header_digest=header_digest(header),
+        body=body,
+    )
+
+
 def _is_large(message: Message) -> bool:
     """Whether sealing it takes long enough for others to be looked at."""
     return bool(message.attachments) or len(message.sealed_manifest) > INLINE_BODY
 
 
-def _next_place(recipient: MemberId, stream: StreamOut | None) -> NextPlace:
+def _next_place(recipient: MemberId, stream: StreamOut | None, ended: StreamOut | None) -> NextPlace:
     if stream is None:
-        return NextPlace(recipient, StreamId(random_bytes(16)), 1, Digest(bytes(32)))
+        # After a restore the first envelope names the last header that is known of the stream before.
+        previous = ended.digest if ended is not None else bytes(32)
+        return NextPlace(recipient, StreamId(random_bytes(16)), 1, Digest(previous))
     return NextPlace(recipient, StreamId(stream.stream), stream.last + 1, Digest(stream.digest))
 
 

@@ -1,16 +1,21 @@
-"""Sends sealed envelopes until the relay's receipt is on file, the relay refuses them, or they expire."""
+"""Sends sealed envelopes until the relay's receipt is on file, the relay refuses them, or they expire.
+
+One whose recipient's epoch ended on its way is given up for another, which the sealer makes: its bytes never change.
+"""
 
 import asyncio
 from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-from exchange.delivery.receipts import receipt_covers, receipt_date_fault
-from exchange.errors import ExchangeError
+from exchange.delivery.receipts import receipt_covers, receipt_date_fault, receipt_size_fault
+from exchange.delivery.times import TimeRule, has_ended_epoch
+from exchange.errors import ExchangeError, Unavailable
 from exchange.logs import get_logger
 from exchange.node.alarms import Alarms, place_of
 from exchange.node.parts import Parts
 from exchange.node.places import Places
+from exchange.node.receipts import tell_out_of_date
 from exchange.node.rests import Rests
 from exchange.node.transport import RelayRefused, RelayUnreachable
 from exchange.node.wake import wait_for
@@ -117,8 +122,16 @@ class Sender:
             await self._expired(envelope.envelope)
             return
         try:
+            await parts.guard.require_no_hold(decode_header(envelope.header).recipients)
+        except Unavailable as held:
+            await parts.stores.outbox.save_failed(
+                envelope.envelope, held.detail, now + parts.config.delivery.retry_most
+            )
+            return
+        try:
             receipt = await parts.relay.post_envelope(envelope.header, self._body(envelope))
             self._verify(envelope, receipt)
+            await self._check_size(receipt)
         except RelayRefused as refusal:
             self.unreachable = None
             await self._refused(envelope, refusal, now)
@@ -138,9 +151,25 @@ class Sender:
             await self._alarms.tell_daily(f"relay-behind:{refusal.code}", "relay-behind", None, said)
             await self._retry_later(envelope, said, now)
             return
+        if refusal.code == TimeRule.EPOCH_ENDED:
+            await self._supersede(envelope, said, now)
+            return
         why = f"{refusal.code}: {refusal.detail}"
         await self._finish(envelope.envelope, "refused", VoidReason.REFUSED, why)
         await self._alarms.tell(f"refused:{envelope.envelope.hex()}", "relay-refused", None, said)
+
+    async def _supersede(self, envelope: OutboxEnvelope, why: str, now: int) -> None:
+        """Have it sealed anew when this node's own directory says so too: a relay could ask for that without end."""
+        parts = self._parts
+        if not has_ended_epoch(decode_header(envelope.header), parts.directory.current):
+            parts.wakes.directory.set()
+            await self._retry_later(envelope, why, now)
+            return
+        await parts.stores.outbox.save_superseded(envelope.envelope, why, now)
+        parts.files.remove_body(envelope.envelope)
+        parts.wakes.to_seal.set()
+        parts.wakes.tell_news()
+        self._log.warning("envelope.superseded", envelope=envelope.envelope.hex(), why=why)
 
     def _body(self, envelope: OutboxEnvelope) -> Iterator[bytes]:
         return iter([envelope.body]) if envelope.body is not None else self._parts.files.read_body(envelope.envelope)
@@ -154,6 +183,13 @@ class Sender:
         date_fault = receipt_date_fault(receipt, header, self._parts.clock.now())
         if date_fault is not None:
             raise KeyFault(date_fault)
+
+    async def _check_size(self, signed: SignedReceipt) -> None:
+        """It was not decided under a directory that was out of date. Raises KeyFault."""
+        why = receipt_size_fault(signed.receipt, self._parts.directory.least_size)
+        if why is not None:
+            await tell_out_of_date(self._parts, signed, why)
+            raise KeyFault(why)
 
     async def _retry_later(self, envelope: OutboxEnvelope, why: str, now: int) -> None:
         self.unreachable = (self.unreachable[0] if self.unreachable is not None else now, why)

@@ -6,14 +6,10 @@ is trusted. Over plain loopback HTTP there is no digest, and the session's signa
 
 import asyncio
 import hashlib
-import json
-import os
-import re
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 from http_message_signatures import HTTPMessageSigner, algorithms
@@ -21,8 +17,10 @@ from http_message_signatures import HTTPMessageSigner, algorithms
 from exchange.clock import Clock
 from exchange.errors import ExchangeError
 from exchange.node.patience import Patience
+from exchange.node.relay_fault import problem, reason
 from exchange.node.tls import PinnedCertificates, pinned_context
 from keys.identity import SigningIdentity
+from keys.origin import AUDIT_LOG as AUDIT
 from keys.primitives import random_bytes
 from schemas import limits
 from schemas.canon import decode, encode
@@ -38,6 +36,7 @@ from schemas.relayapi import (
     PATH_BODIES,
     PATH_DIRECTORY,
     PATH_ENVELOPES,
+    PATH_LOG,
     PATH_MAILBOX,
     PATH_NOTICES,
     PATH_SESSION,
@@ -52,9 +51,9 @@ _RETRY_STATUS: Final = frozenset({408, 425, 429})
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=10, sock_read=30)
 # What one page of the directory may hold; the relay sends less.
 _MAX_PAGE: Final = 8 * limits.MIB
+# One proof with the note that it leads to.
+_MAX_ORIGIN: Final = limits.MAX_ORIGIN_NOTE + 16 * limits.KIB
 _SIGNATURE_AGE: Final = timedelta(seconds=60)
-_CODE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_MAX_DETAIL: Final = 300
 
 
 class RelayUnreachable(ExchangeError):
@@ -130,6 +129,26 @@ class RelayClient:
             entries.append(data[position + 4 : end])
             position = end
         return tuple(entries)
+
+    async def checkpoint(self, log: str) -> bytes | None:
+        """The newest published checkpoint of a log (`directory`, `audit`), not verified; None when there is none."""
+        path = f"{PATH_LOG}/{log}/checkpoint"
+        try:
+            return await self._request("GET", path, most=limits.MAX_NOTE, signed=log == AUDIT)
+        except RelayRefused as refusal:
+            if refusal.code == "no-checkpoint":
+                return None
+            raise
+
+    async def origin(self, sender: str, envelope: bytes) -> bytes | None:
+        """The proof that an envelope's acceptance is in the relay's log, not verified; None when it is not yet."""
+        path = f"{PATH_LOG}/{AUDIT}/proof?sender={sender}&envelope={envelope.hex()}"
+        try:
+            return await self._request("GET", path, most=_MAX_ORIGIN, signed=True)
+        except RelayRefused as refusal:
+            if refusal.code == "not-logged-yet":
+                return None
+            raise
 
     async def publish(self, entry: bytes) -> None:
         """Offer one entry of the directory."""
@@ -243,20 +262,7 @@ class RelayClient:
         if isinstance(fault, aiohttp.ServerFingerprintMismatch):
             why = f"shows a certificate that the charter does not name (SHA-256 {fault.got.hex()}): nothing was sent"
             return RelayUnreachable("relay-not-pinned", f"what answers at {self._url} {why}")
-        return RelayUnreachable("relay-unreachable", f"the relay at {self._url} does not answer: {_why(fault)}")
-
-
-def _why(fault: BaseException) -> str:
-    """A network fault in words, without the library's objects."""
-    cause = fault.os_error if isinstance(fault, aiohttp.ClientConnectorError) else fault
-    if isinstance(cause, ssl.SSLError):
-        # Its number is one of the TLS library's, not the system's.
-        return f"TLS failed: {cause.reason or 'no reason given'}"
-    if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
-        return os.strerror(cause.errno)
-    if isinstance(cause, TimeoutError):
-        return "not in time"
-    return str(cause) or type(cause).__name__
+        return RelayUnreachable("relay-unreachable", f"the relay at {self._url} does not answer: {reason(fault)}")
 
 
 async def _no_redirects(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -271,26 +277,8 @@ async def _no_redirects(request: aiohttp.ClientRequest, handler: aiohttp.ClientH
 async def _refuse_bad_status(response: aiohttp.ClientResponse) -> None:
     if response.status < 300:
         return
-    code, detail, extra = _problem(await response.content.read(16 * limits.KIB))
+    code, detail, extra = problem(await response.content.read(16 * limits.KIB))
     # Final is only what the relay says by a code of the protocol; anything may stand before it and say 404.
     if not code or response.status >= 500 or response.status in _RETRY_STATUS:
         raise RelayUnreachable(code or "relay-busy", detail or f"the relay answered {response.status}")
     raise RelayRefused(code, detail or f"the relay answered {response.status}", extra)
-
-
-def _problem(data: bytes) -> tuple[str, str, dict[str, Any]]:
-    """Code, detail and members of a problem document; the relay is not trusted to send one."""
-    try:
-        document = json.loads(data)
-        kind, detail = str(document.get("type", "")), str(document.get("detail", ""))
-    except (ValueError, AttributeError, RecursionError):
-        return "", "", {}
-    code = kind.removeprefix("urn:cbm:problem:")
-    known = ("rule", "recipient", "provider", "provision")
-    extra = {key: _clean(value) for key, value in document.items() if key in known and isinstance(value, str)}
-    return code if _CODE.fullmatch(code) else "", _clean(detail), extra
-
-
-def _clean(text: str) -> str:
-    """One line that can be stored and shown: JSON may hold halves of characters, and control codes."""
-    return "".join(char if char.isprintable() else " " for char in text[:_MAX_DETAIL]).strip()

@@ -22,6 +22,9 @@ from schemas.provision import Provision
 from schemas.receipt import SIGNED_RECEIPT
 from schemas.terms import Precedence
 
+# The ways that one message took which are shown, the earliest: any member may send it in thousands of envelopes.
+_PATHS = 64
+
 
 class Views:
     """What a caller sees of messages; access was checked before."""
@@ -70,7 +73,7 @@ class Views:
             shown["envelopes"] = [_envelope_json(envelope) for envelope in envelopes]
         else:
             paths: list[Json] = []
-            for evidence in await self._parts.stores.views.received_of(message.provision):
+            for evidence in await self._parts.stores.views.received_of(message.provision, _PATHS):
                 core = decode_header(evidence.header).core
                 receipt = _receipt_json(evidence.receipt)
                 paths.append({**_core_json(core, Digest(evidence.header_digest)), "receipt": receipt})

@@ -247,7 +247,9 @@ async def refused_step(
 def with_editions(node: TestNode, *editions: str) -> None:
     """Its charter names other editions of the Catalogue."""
     directory = node.parts.directory
-    directory.current = replace(directory.current, charter=replace(directory.current.charter, editions=editions))
+    (record,) = directory.current.charters
+    charter = replace(record.charter, editions=editions)
+    directory.current = replace(directory.current, charters=(replace(record, charter=charter),))
 
 
 async def test_a_record_of_an_edition_that_was_not_adopted(

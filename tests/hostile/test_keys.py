@@ -32,7 +32,7 @@ WRONG_KEYS: dict[str, Callable[[World], tuple[SigningIdentity, KeyId]]] = {
     "the-relays-key-under-the-nodes-id": lambda w: (w.relay, w.nodes["KAZ"].key_id),
     "another-members-key": lambda w: (w.nodes["MNG"], w.nodes["MNG"].key_id),
     "an-epoch-key-id": lambda w: (w.nodes["KAZ"], epoch_key_id(w.epochs["KAZ"][0].public)),
-    "a-key-of-nobody": lambda w: (SigningIdentity.from_entropy(MemberId("KAZ"), b"n" * 64), KeyId(b"n" * 32)),
+    "a-key-of-nobody": lambda w: (SigningIdentity.from_entropy(MemberId("KAZ"), b"n" * 96), KeyId(b"n" * 32)),
     "half-of-the-key": lambda w: (
         replace_half(w.nodes["KAZ"]),
         w.nodes["KAZ"].key_id,
@@ -42,7 +42,7 @@ WRONG_KEYS: dict[str, Callable[[World], tuple[SigningIdentity, KeyId]]] = {
 
 def replace_half(identity: SigningIdentity) -> SigningIdentity:
     """The true ML-DSA half with another Ed25519 half: headers are signed by the latter."""
-    return SigningIdentity(identity.owner, b"e" * 32, identity.mldsa65_seed)
+    return SigningIdentity(identity.owner, b"e" * 32, identity.mldsa65_seed, identity.mldsa44_seed)
 
 
 @pytest.mark.parametrize("name", WRONG_KEYS)

@@ -17,7 +17,7 @@ from tests.support.node import TestNode, sealed_by
 from tests.support.relay import Server
 from tests.support.world import Sealed, World
 
-STRANGER = SigningIdentity.from_entropy(MemberId("CICA"), b"s" * 64)
+STRANGER = SigningIdentity.from_entropy(MemberId("CICA"), b"s" * 96)
 Make = Callable[[World, Sealed], SignedReceipt]
 
 RECEIPTS: dict[str, tuple[Make, str]] = {

@@ -157,7 +157,7 @@ class TestWork:
 class TestKeys:
     async def test_a_squatted_key_does_not_shut_its_owner_out(self, world: World, server: Server) -> None:
         """UZB's root certifies the key that MNG's node is about to have certified."""
-        new = SigningIdentity.from_entropy(MemberId("MNG"), b"n" * 64)
+        new = SigningIdentity.from_entropy(MemberId("MNG"), b"n" * 96)
         for thief_or_owner in ("UZB", "MNG"):
             statement = signing_statement(thief_or_owner, new, world.now)
             entry = signing_entry(statement, world.roots[thief_or_owner])

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 
 from exchange.delivery.receipts import receipt_covers
 from exchange.demo.site import Site
-from exchange.node.config import load_config
-from exchange.node.directory import DirectoryView
 from exchange.storage.engine import Database
 from exchange.storage.node_values import Message, OutboxEnvelope, RecipientRow
-from exchange.storage.node_views import SqliteAccess, SqliteViews
+from exchange.storage.node_views import SqliteViews
+from exchange.wiring.epochs import node_directory
 from keys.directory import Directory
 from keys.verify import verify_acknowledgement, verify_receipt
 from schemas.canon import decode
 from schemas.envelope import decode_header
-from schemas.ids import Digest
 from schemas.limits import MAX_SMALL_OBJECT
 from schemas.receipt import SIGNED_ACKNOWLEDGEMENT, SIGNED_RECEIPT, Outcome
 
@@ -54,8 +52,7 @@ async def account(site: Site, member: str) -> Account:
     database = Database.open(folder / "node.db", "node")
     try:
         views = SqliteViews(database)
-        pinned = Digest(bytes.fromhex(load_config(folder).charter_digest))
-        directory = (await DirectoryView.load(SqliteAccess(database), pinned)).current
+        directory = node_directory(folder)
         sent = []
         for message in await views.messages("outbox", 0, _MANY, ("*",), None):
             (envelope,) = await views.envelopes_of(message.id)

@@ -1,6 +1,8 @@
 """A relay that serves from memory and does what it is told: drop, reorder, replay, withhold, alter, collude.
 
-It has the relay's real key, so its receipts verify. `line(member)` is what a node talks to in place of the real client.
+It has the relay's real key, so its receipts and checkpoints verify. As long as a test does not say otherwise all
+members cosign the directory that it serves, whatever is in it, and every acceptance is in its log. `line(member)` is
+what a node talks to in place of the real client.
 
     relay = HostileRelay(world)
     async with node(folder, world, "MNG", relay) as mng:
@@ -13,11 +15,14 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
+from exchange.clock import Clock, SetClock
 from exchange.node.transport import RelayClient, RelayRefused, RelayUnreachable
-from keys.digests import header_digest
+from keys.digests import header_digest, sha256
 from schemas.canon import decode, encode
 from schemas.envelope import decode_header
 from schemas.ids import Digest
+from schemas.limits import MAX_DIRECTORY_SIZE
+from schemas.origin import ORIGINS
 from schemas.receipt import (
     SIGNED_ACKNOWLEDGEMENT,
     SIGNED_RECEIPT,
@@ -26,6 +31,8 @@ from schemas.receipt import (
     SignedReceipt,
 )
 from schemas.relayapi import INLINE_BODY, Acks, Deliver, Mailbox, Seen, SeenItem
+from tests.support.cosigners import cosigned, cosigned_note, signed_checkpoint
+from tests.support.origins import AuditLog
 from tests.support.world import Sealed, World
 
 Answer = Callable[[Sealed], SignedReceipt]
@@ -37,6 +44,9 @@ class HostileRelay:
 
     Attributes:
         entries: directory entries that it serves.
+        views: per member, other entries than these.
+        notes: per member, the checkpoint of the directory that it shows, by default a cosigned one of now; None: none.
+        audit: its log of acceptances; what a test takes out of `logged` has no proof there.
         waiting: per member, what a pull gives, in this order; it stays there until a test takes it out.
         bodies: large ciphertexts by envelope id.
         notices: per member, acknowledgements that it passes on.
@@ -50,6 +60,9 @@ class HostileRelay:
 
     world: World
     entries: list[bytes] = field(default_factory=list)
+    views: dict[str, list[bytes]] = field(default_factory=dict)
+    notes: dict[str, bytes | None] = field(default_factory=dict)
+    logged: dict[tuple[str, bytes], int] = field(default_factory=dict)
     waiting: dict[str, list[Deliver]] = field(default_factory=dict)
     bodies: dict[bytes, bytes] = field(default_factory=dict)
     notices: dict[str, list[bytes]] = field(default_factory=dict)
@@ -63,10 +76,15 @@ class HostileRelay:
     def __post_init__(self) -> None:
         """It begins with the true directory."""
         self.entries = list(self.world.entries)
+        self.audit = AuditLog(self.world)
 
-    def line(self, member: str) -> "Line":
-        """What the node of `member` talks to."""
-        return Line(self, member)
+    def line(self, member: str, clock: Clock | None = None) -> "Line":
+        """What the node of `member` talks to; cosignatures are of the time of its `clock`."""
+        return Line(self, member, clock or SetClock(self.world.now))
+
+    def shown(self, member: str) -> list[bytes]:
+        """The entries that a member is shown."""
+        return self.views.get(member, self.entries)
 
     def accept(self, sealed: Sealed, to: tuple[str, ...] | None = None, **receipt: object) -> Deliver:
         """Sign a receipt without judging the envelope, and put it into mailboxes; `receipt` replaces its fields."""
@@ -78,9 +96,19 @@ class HostileRelay:
         if inline is None:
             self.bodies[sealed.header.core.id] = sealed.body
         frame = Deliver(sealed.header_bytes, encode(SIGNED_RECEIPT, receipt), inline)
+        self.log(sealed, receipt)
         for member in to if to is not None else sealed.header.recipients:
             self.waiting.setdefault(member, []).append(frame)
         return frame
+
+    def log(self, sealed: Sealed, receipt: SignedReceipt) -> None:
+        """Append the acceptance that a receipt states, unless it could be no leaf."""
+        core, stated = sealed.header.core, receipt.receipt
+        if (core.sender, core.id) not in self.logged and 1 <= stated.directory_size <= MAX_DIRECTORY_SIZE:
+            # Of its own, so that what the world makes is the same with a log and without.
+            salt = sha256(core.sender.encode() + core.id)
+            index = self.audit.accept(sealed, time=stated.time, directory_size=stated.directory_size, salt=salt)
+            self.logged[core.sender, core.id] = index
 
     def answers(self) -> list[Acknowledgement]:
         """What nodes answered, decoded."""
@@ -99,9 +127,10 @@ class HostileRelay:
 class Line(RelayClient):
     """The relay's HTTP API as one node calls it, without a network."""
 
-    def __init__(self, relay: HostileRelay, member: str) -> None:
+    def __init__(self, relay: HostileRelay, member: str, clock: Clock) -> None:
         self.relay = relay
         self.member = member
+        self.clock = clock
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -116,17 +145,38 @@ class Line(RelayClient):
         if relay.answer is not None:
             return relay.answer(sealed)
         # Its clock goes with the sender's.
-        receipt = relay.world.receipt(sealed, time=max(relay.world.now, sealed.header.core.created))
+        time = max(relay.world.now, sealed.header.core.created)
+        receipt = relay.world.receipt(sealed, time=time, directory_size=len(relay.entries))
         relay.put(sealed, receipt)
         return receipt
 
     async def directory(self, start: int) -> tuple[bytes, ...]:
         """Entries from an index."""
-        return tuple(self._reached().entries[start:])
+        return tuple(self._reached().shown(self.member)[start:])
+
+    async def checkpoint(self, log: str) -> bytes | None:
+        """That of what is served, cosigned by all just now."""
+        relay, now = self._reached(), max(self.relay.world.now, self.clock.now())
+        if log == "audit":
+            leaves = relay.audit.leaves
+            return (
+                cosigned(relay.world, signed_checkpoint(relay.world, log, leaves), time=now).encode()
+                if leaves
+                else None
+            )
+        if self.member in relay.notes:
+            return relay.notes[self.member]
+        return cosigned_note(relay.world, relay.shown(self.member), now)
+
+    async def origin(self, sender: str, envelope: bytes) -> bytes | None:
+        """The proof of an acceptance."""
+        relay = self._reached()
+        index = relay.logged.get((sender, envelope))
+        return None if index is None else encode(ORIGINS, relay.audit.proof(index))
 
     async def publish(self, entry: bytes) -> None:
         """Append without looking."""
-        self._reached().entries.append(entry)
+        self._reached().shown(self.member).append(entry)
 
     async def mailbox(self) -> Mailbox:
         """All that waits."""

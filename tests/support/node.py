@@ -20,14 +20,17 @@ from aiohttp.test_utils import TestServer
 
 from exchange.clock import SetClock
 from exchange.node.access import Caller, make_token
+from exchange.node.books import Books
 from exchange.node.compose import Composer
 from exchange.node.config import Delivery, NodeConfig
 from exchange.node.directory import DirectoryView
 from exchange.node.files import NodeFiles
+from exchange.node.following import Log
+from exchange.node.guard import Guard
 from exchange.node.housekeeping import Housekeeper
 from exchange.node.keyring import LOCAL, SIGNING, Keyring
 from exchange.node.link import Link
-from exchange.node.parts import Parts, Stores
+from exchange.node.parts import Parts
 from exchange.node.receiver import Receiver
 from exchange.node.runner import Node
 from exchange.node.sealer import Sealer
@@ -35,14 +38,18 @@ from exchange.node.sender import Sender
 from exchange.node.transport import RelayClient
 from exchange.node.wake import Wakes
 from exchange.storage.engine import Database
-from exchange.storage.node_evidence import SqliteEvidence
-from exchange.storage.node_inbox import SqliteInbox
-from exchange.storage.node_outbox import SqliteOutbox
-from exchange.storage.node_records import SqliteRecords
-from exchange.storage.node_views import SqliteAccess, SqliteViews
+from exchange.storage.trust_port import KeptCheckpoint
+from exchange.wiring.stores import node_stores
+from keys.checkpoint import parse_signed
+from keys.epochs import EpochTerms, epoch_secret, half_name
 from keys.keystore import Keystore
+from keys.merkle import MemoryTree
+from keys.mortal import MortalKeys
 from keys.primitives import random_bytes
+from keys.tiles import entry_hash
 from schemas.ids import MemberId
+from schemas.limits import DAY
+from tests.support.cosigners import cosigned_note
 from tests.support.hostile_relay import HostileRelay
 from tests.support.records import example
 from tests.support.world import Sealed, World
@@ -193,11 +200,21 @@ def keyring_of(folder: Path, world: World, member: str) -> Keyring:
     path.mkdir(mode=0o700, exist_ok=True)
     store = Keystore(path, bytes(32))
     node_key = world.nodes[member]
-    store.put(SIGNING, node_key.ed25519_seed + node_key.mldsa65_seed)
+    store.put(SIGNING, node_key.entropy)
     store.put(LOCAL, b"L" * 32)
-    for number, epoch in enumerate(world.epochs[member], 1):
-        store.put(f"epoch-{number}", epoch.seed)
+    keep_epochs(store, world, member)
     return Keyring(MemberId(member), store)
+
+
+def keep_epochs(store: Keystore, world: World, member: str) -> None:
+    """Put the private halves of a member's epochs into a keystore, with the terms that the directory states."""
+    mortal = MortalKeys(store)
+    for record in world.directory.epochs[MemberId(member)]:
+        name = half_name(record.number, record.key_id)
+        seed = next(epoch.seed for epoch in world.epochs[member] if epoch.key_id == record.key_id)
+        if name not in mortal.names():
+            terms = EpochTerms(record.number, record.valid_from, record.valid_until, record.destroy_at, world.now - DAY)
+            mortal.put(name, epoch_secret(terms, bytes(seed)), record.destroy_at)
 
 
 async def open_store(folder: Path, world: World) -> Database:
@@ -208,8 +225,15 @@ async def open_store(folder: Path, world: World) -> Database:
     if not (folder / "node.db").exists():
         shutil.copyfile(template, folder / "node.db")
     database = Database.open(folder / "node.db", "node")
-    await SqliteAccess(database).append_directory(0, world.entries)
+    await node_stores(database).trust.adopt(0, world.entries, kept_of(world), ())
     return database
+
+
+def kept_of(world: World) -> KeptCheckpoint:
+    """The checkpoint of the world's directory, cosigned by all at the world's time."""
+    note = cosigned_note(world, world.entries)
+    checkpoint = parse_signed(note).checkpoint
+    return KeptCheckpoint(checkpoint.size, checkpoint.root, world.now, world.now, note)
 
 
 @asynccontextmanager
@@ -221,27 +245,26 @@ async def node(
     home.mkdir(exist_ok=True)
     keyring = keyring_of(home, world, member)
     database = await open_store(home, world)
-    access = SqliteAccess(database)
+    stores = node_stores(database)
+    clock = SetClock(world.now)
+    config = NodeConfig(
+        member=member,
+        relay_url="http://127.0.0.1:1",
+        charter_digest=world.charter_digest.hex(),
+        delivery=Delivery.model_validate(delivery),
+    )
+    books = Books(stores.access, stores.trust, stores.hand)
+    guard = Guard(home, keyring, frozenset, books, clock, config.delivery.directory_max_age)
+    log = Log(world.directory, MemoryTree(entry_hash(entry) for entry in world.entries))
     parts = Parts(
-        config=NodeConfig(
-            member=member,
-            relay_url="http://127.0.0.1:1",
-            charter_digest=world.charter_digest.hex(),
-            delivery=Delivery.model_validate(delivery),
-        ),
+        config=config,
         keyring=keyring,
-        directory=DirectoryView(access, world.directory),
-        stores=Stores(
-            SqliteOutbox(database),
-            SqliteEvidence(database),
-            SqliteInbox(database),
-            SqliteViews(database),
-            access,
-            SqliteRecords(database),
-        ),
+        directory=DirectoryView(books, log, await stores.trust.checkpoints(), guard),
+        guard=guard,
+        stores=stores,
         files=NodeFiles(home, keyring.vault),
-        relay=relay.line(member) if isinstance(relay, HostileRelay) else relay,
-        clock=SetClock(world.now),
+        relay=relay.line(member, clock) if isinstance(relay, HostileRelay) else relay,
+        clock=clock,
         wakes=Wakes(),
     )
     try:

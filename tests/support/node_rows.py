@@ -7,6 +7,7 @@ from typing import Any
 from exchange.storage.engine import Database
 from exchange.storage.node_evidence import SqliteEvidence
 from exchange.storage.node_inbox import SqliteInbox
+from exchange.storage.node_origins import SqliteOrigins
 from exchange.storage.node_outbox import SqliteOutbox
 from exchange.storage.node_port import (
     AccessStore,
@@ -17,6 +18,8 @@ from exchange.storage.node_port import (
     ViewStore,
 )
 from exchange.storage.node_records import SqliteRecords
+from exchange.storage.node_resends import SqliteResends
+from exchange.storage.node_trust import SqliteHand, SqliteTrust
 from exchange.storage.node_values import (
     Arrival,
     Message,
@@ -27,6 +30,8 @@ from exchange.storage.node_values import (
     Token,
 )
 from exchange.storage.node_views import SqliteAccess, SqliteViews
+from exchange.storage.resend_port import ResendStore
+from exchange.storage.trust_port import HandStore, OriginStore, TrustStore
 from tests.support.parties import replaced
 
 NOW = 1_800_000_000
@@ -51,7 +56,11 @@ class NodeStore:
         self.inbox: InboxStore = SqliteInbox(self.database)
         self.views: ViewStore = SqliteViews(self.database)
         self.access: AccessStore = SqliteAccess(self.database)
+        self.resends: ResendStore = SqliteResends(self.database)
         self.records: RecordStore = SqliteRecords(self.database)
+        self.trust: TrustStore = SqliteTrust(self.database)
+        self.hand: HandStore = SqliteHand(self.database)
+        self.origins: OriginStore = SqliteOrigins(self.database)
 
     async def reopen(self) -> None:
         """As after a restart."""

@@ -6,9 +6,11 @@ from typing import Any, Final
 from schemas import limits
 from schemas.canon import Struct, decode, encode
 from schemas.charter import CHARTER
-from schemas.content import HEAD, MANIFEST, TRANSPORT
+from schemas.content import HEAD, MANIFEST, RESEND, TRANSPORT
+from schemas.endings import REVOCATION, WITHDRAWAL
 from schemas.envelope import CORE, HEADER, header_length
 from schemas.grant import GRANT, SIGNED_GRANT
+from schemas.origin import ACCEPTANCE, ORIGINS
 from schemas.provision import PROVISION, SIGNED_PROVISION
 from schemas.receipt import ACKNOWLEDGEMENT, RECEIPT, SIGNED_ACKNOWLEDGEMENT, SIGNED_RECEIPT
 from schemas.relayapi import ACKS, MAILBOX, MAX_MAILBOX, SEEN, SESSION_STATEMENT, decode_frame, encode_frame
@@ -26,6 +28,7 @@ STRUCTS: Final[dict[str, tuple[Struct[Any], int]]] = {
     "manifest": (MANIFEST, limits.MAX_MANIFEST),
     "transport": (TRANSPORT, limits.MAX_TRANSPORT),
     "head": (HEAD, limits.MAX_SERVICE),
+    "resend": (RESEND, limits.MAX_SERVICE),
     "receipt": (RECEIPT, limits.MAX_SMALL_OBJECT),
     "signed-receipt": (SIGNED_RECEIPT, 2 * limits.MAX_SMALL_OBJECT),
     "acknowledgement": (ACKNOWLEDGEMENT, limits.MAX_SMALL_OBJECT),
@@ -34,6 +37,10 @@ STRUCTS: Final[dict[str, tuple[Struct[Any], int]]] = {
     "signing-key": (SIGNING_KEY, limits.MAX_CHARTER),
     "epoch-key": (EPOCH_KEY, limits.MAX_CHARTER),
     "directory-entry": (DIRECTORY_ENTRY, limits.MAX_DIRECTORY_ENTRY),
+    "revocation": (REVOCATION, limits.MAX_CHARTER),
+    "withdrawal": (WITHDRAWAL, limits.MAX_CHARTER),
+    "acceptance": (ACCEPTANCE, limits.MAX_ACCEPTANCE),
+    "origins": (ORIGINS, limits.MAX_CORE),
     "signed-key-request": (SIGNED_KEY_REQUEST, limits.MAX_KEY_FILE),
     "session-statement": (SESSION_STATEMENT, limits.MAX_SMALL_OBJECT),
     "acks": (ACKS, MAX_MAILBOX),

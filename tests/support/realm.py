@@ -78,7 +78,7 @@ def epoch_statement(member: str, number: int, key: EpochIdentity, now: int) -> E
 
 def signing_statement(member: str, key: SigningIdentity, now: int) -> SigningKey:
     """A node's signing key, valid from a month before `now` for a little over a year."""
-    return SigningKey(MemberId(member), key.public, now - 30 * DAY, now + 400 * DAY, now - 30 * DAY)
+    return SigningKey(MemberId(member), key.public, now - 30 * DAY, now + 400 * DAY, now - 30 * DAY, key.cosigner)
 
 
 @lru_cache(maxsize=32)
@@ -97,7 +97,7 @@ def realm(
         parties[SECRETARIAT] = Role.SECRETARIAT
 
     def identity(kind: str, code: str) -> SigningIdentity:
-        return SigningIdentity.from_entropy(MemberId(code), derived(seed, kind, code, size=64))
+        return SigningIdentity.from_entropy(MemberId(code), derived(seed, kind, code, size=96))
 
     roots = {code: identity("root", code) for code in sorted(parties)}
     nodes = {code: identity("node", code) for code in sorted(parties)}

@@ -9,13 +9,11 @@ async with relay(folder, world) as server:
 import asyncio
 import io
 import sqlite3
-import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 import aiohttp
 from http_message_signatures import HTTPMessageSigner, algorithms
@@ -23,103 +21,48 @@ from http_message_signatures import HTTPMessageSigner, algorithms
 from exchange.clock import SetClock
 from exchange.relay.app import RelayApp, build_app
 from exchange.relay.config import RelaySettings, parse_settings
-from exchange.relay.httpsig import COMPONENTS, SignedMessage
+from exchange.relay.httpsig import SignedMessage
 from exchange.relay.intake import RelayIdentity
 from exchange.relay.runner import serve
+from exchange.relay.tlog import Log
 from exchange.storage.relay_sqlite import SqliteRelayStore
 from keys import primitives
-from keys.identity import SigningIdentity
+from keys.logsigner import sign_checkpoint
 from keys.verify import verify_relay_bytes
 from schemas.canon import decode
 from schemas.contexts import Context
 from schemas.envelope import frame_prefix
-from schemas.ids import Digest
 from schemas.limits import MAX_SMALL_OBJECT
 from schemas.receipt import SIGNED_RECEIPT, SignedReceipt
-from schemas.relayapi import MAX_FRAME, Challenge, Deliver, Frame, Notice, Proof, Welcome, decode_frame, encode_frame
+from schemas.relayapi import (
+    MAX_FRAME,
+    PATH_DIRECTORY,
+    Challenge,
+    Proof,
+    Welcome,
+)
+from tests.support.cosigners import Quorum, voters
+from tests.support.relay_talk import Answer, Call, Session, Tls
+from tests.support.waiting import until
 from tests.support.world import Sealed, World
 
-F = TypeVar("F", Challenge, Welcome, Deliver, Notice)
 Payload = bytes | AsyncIterator[bytes] | None
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer, read to its end."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
-    problem: Mapping[str, Any]
-
-    @property
-    def code(self) -> str:
-        """The problem's code."""
-        return str(self.problem.get("type", "")).removeprefix("urn:cbm:problem:")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request that is signed by a member's node; `age` and `term` in seconds, `signer` another key in its name."""
-
-    member: str
-    method: str
-    path: str
-    body: bytes | None = None
-    nonce: str | None = "n" * 32
-    age: int = 0
-    term: int = 60
-    signer: SigningIdentity | None = None
-    components: tuple[str, ...] = COMPONENTS
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """Server and client side of a test certificate, and its digest."""
-
-    server: ssl.SSLContext
-    client: ssl.SSLContext
-    digest: Digest
-
-
-class Session:
-    """A node's end of the WebSocket."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self.socket = socket
-
-    async def receive(self, kind: type[F], within: float = 10) -> F:
-        """The next frame, which has to be of this kind."""
-        message = await self.socket.receive(within)
-        assert message.type is aiohttp.WSMsgType.BINARY, (message, self.socket.close_code)
-        frame = decode_frame(message.data)
-        assert isinstance(frame, kind), frame
-        return frame
-
-    async def send(self, frame: Frame) -> None:
-        """One frame."""
-        await self.socket.send_bytes(encode_frame(frame))
-
-    async def closed(self, within: float = 10) -> str:
-        """Wait for the relay to close; its reason."""
-        message = await self.socket.receive(within)
-        assert message.type is aiohttp.WSMsgType.CLOSE, message
-        return str(message.extra)
-
-    async def nothing_within(self, seconds: float) -> bool:
-        """Whether no frame comes in this time."""
-        try:
-            await self.socket.receive(seconds)
-        except TimeoutError:
-            return True
-        return False
+__all__ = ["Answer", "Call", "Server", "Session", "Tls", "identity_of", "published_size", "relay", "settings_for"]
 
 
 class Server:
     """A relay that runs, and requests to it."""
 
     def __init__(
-        self, url: str, world: World, app: RelayApp, http: aiohttp.ClientSession, folder: Path, tls: Tls | None
+        self,
+        url: str,
+        world: World,
+        app: RelayApp,
+        http: aiohttp.ClientSession,
+        folder: Path,
+        tls: Tls | None,
+        quorum: Quorum | None = None,
     ) -> None:
         self.url = url
         self.world = world
@@ -127,6 +70,26 @@ class Server:
         self.http = http
         self.folder = folder
         self.tls = tls
+        self._quorum = quorum
+
+    @property
+    def quorum(self) -> Quorum:
+        """The members' nodes as witnesses."""
+        assert self._quorum is not None, "this relay has no witnesses but in its sessions"
+        return self._quorum
+
+    def _whole(self) -> bool:
+        """Whether there are enough witnesses for what is new."""
+        return self._quorum is not None and len(self._quorum.present) >= self.world.charter.quorums.witness
+
+    async def witnessed(self) -> None:
+        """Wait until the relay decides by all that stands in its directory."""
+        keeper = self.app.keeper
+        await until(lambda: keeper.published is not None and keeper.published.size == keeper.current.size)
+
+    async def logged(self) -> None:
+        """Wait until every acceptance stands in a published checkpoint."""
+        await until(lambda: published_size(self.app.logs.audit) == self.rows("audit"))
 
     @property
     def clock(self) -> SetClock:
@@ -143,7 +106,10 @@ class Server:
         async with self.http.request(method, self.url + path, data=payload, headers=headers) as response:
             body = await response.read()
             problem = await response.json() if response.content_type == "application/problem+json" else {}
-            return Answer(response.status, body, response.headers, problem)
+            answer = Answer(response.status, body, response.headers, problem)
+        if (method, path, answer.status) == ("POST", PATH_DIRECTORY, 200) and self._whole():
+            await self.witnessed()
+        return answer
 
     async def post(self, sealed: Sealed, body: bytes | None = None) -> Answer:
         """An envelope, perhaps with another body."""
@@ -232,6 +198,7 @@ def settings_for(world: World, **changes: object) -> RelaySettings:
         "name": "relay",
         "plain": True,
         "charter_digest": world.charter_digest.hex(),
+        "checkpoint_every": 0.05,
         **changes,
     }
     return parse_settings(values)
@@ -246,13 +213,37 @@ async def store_with_directory(folder: Path, world: World) -> SqliteRelayStore:
     return store
 
 
+def identity_of(world: World) -> RelayIdentity:
+    """The world's relay, as a relay has it."""
+    return RelayIdentity(world.relay.key_id, world.relay.sign_bytes, partial(sign_checkpoint, world.relay))
+
+
+def published_size(log: Log) -> int:
+    """Leaves under a log's newest published checkpoint."""
+    return 0 if log.published is None else log.published.checkpoint.size
+
+
 @asynccontextmanager
-async def relay(folder: Path, world: World, tls: Tls | None = None, **settings: object) -> AsyncIterator[Server]:
-    """Run a relay on what `folder` holds; `settings` replace those of `settings_for`."""
+async def relay(
+    folder: Path,
+    world: World,
+    tls: Tls | None = None,
+    present: Iterable[str] | None = None,
+    **settings: object,
+) -> AsyncIterator[Server]:
+    """Run a relay on what `folder` holds; `settings` replace those of `settings_for`.
+
+    The nodes that are `present`, by default those of all Member States, cosign without a session; with none at all,
+    only those that have one are asked, and nothing is waited for.
+    """
     chosen = settings_for(world, **settings)
     store = await store_with_directory(folder, world)
-    identity = RelayIdentity(world.relay.key_id, world.relay.sign_bytes)
-    app = await build_app(chosen, store, identity, SetClock(world.now), tls.digest if tls else None)
+    clock, digest = SetClock(world.now), tls.digest if tls else None
+    app = await build_app(folder, chosen, store, identity_of(world), clock, digest)
+    cosigning = voters(world) if present is None else tuple(present)
+    quorum = Quorum(app, world, cosigning) if cosigning else None
+    if quorum is not None:
+        quorum.take_over()
     listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     serving = asyncio.create_task(serve(app, chosen, tls.server if tls else None, listening.set_result, stop))
@@ -262,7 +253,10 @@ async def relay(folder: Path, world: World, tls: Tls | None = None, **settings: 
         url = await listening
         connector = aiohttp.TCPConnector(ssl=tls.client) if tls else aiohttp.TCPConnector()
         async with aiohttp.ClientSession(connector=connector) as http:
-            yield Server(url, world, app, http, folder, tls)
+            server = Server(url, world, app, http, folder, tls, quorum)
+            if present is None:
+                await server.witnessed()
+            yield server
     finally:
         stop.set()
         await serving

@@ -61,15 +61,17 @@ def arrival(number: int, to: tuple[MemberId, ...] = (MNG,), precedence: int = 3,
 
 
 def judge_at(
-    time: int = NOW, uses: tuple[GrantUse, ...] = (), receipt: bytes = b"receipt"
+    time: int = NOW, uses: tuple[GrantUse, ...] = (), receipt: bytes = b"receipt", leaf: bytes = b"leaf"
 ) -> Callable[[Facts], Verdict]:
-    return lambda facts: Verdict(receipt, max(time, facts.time), uses)
+    return lambda facts: Verdict(receipt, max(time, facts.time), uses, leaf)
 
 
-async def accept(bench: Bench, what: Arrival, body: bytes = b"body", receipt: bytes = b"receipt") -> Held:
+async def accept(
+    bench: Bench, what: Arrival, body: bytes = b"body", receipt: bytes = b"receipt", leaf: bytes = b"leaf"
+) -> Held:
     staged = bench.store.stage(len(body))
     await staged.write(body)
-    return await bench.store.accept(replace(what, body_size=len(body)), staged, judge_at(receipt=receipt))
+    return await bench.store.accept(replace(what, body_size=len(body)), staged, judge_at(receipt=receipt, leaf=leaf))
 
 
 async def waiting(bench: Bench, member: MemberId = MNG, skip: tuple[int, ...] = (), room: int = 10) -> list[bytes]:

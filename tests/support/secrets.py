@@ -6,8 +6,10 @@ from pathlib import Path
 
 from exchange.demo.site import PASSPHRASE, Site
 from keys.digests import epoch_key_id
+from keys.epochs import read_epoch
 from keys.identity import EpochIdentity
 from keys.keystore import Keystore
+from keys.mortal import MortalKeys
 from keys.sealing import body_key, open_wrap
 from schemas.envelope import Header, decode_header
 
@@ -24,7 +26,8 @@ def content_keys(site: Site, header: Header) -> dict[str, bytes]:
     opened = set()
     for wrap in header.wraps:
         keystore = Keystore.open(site.node(wrap.recipient) / "keys", PASSPHRASE)
-        epochs = [EpochIdentity(keystore.get(name)) for name in keystore.names() if name.startswith("epoch-")]
+        mortal = MortalKeys(keystore)
+        epochs = [EpochIdentity(read_epoch(mortal.get(name))[1]) for name in mortal.names()]
         epoch = next(epoch for epoch in epochs if epoch_key_id(epoch.public) == wrap.key_id)
         core = header.core
         opened.add(open_wrap(wrap, core.suite, header.core_bytes, core.key_commitment, epoch).content_key)
@@ -37,7 +40,9 @@ def node_secrets(site: Site, member: str) -> dict[str, bytes]:
     """Everything that a node's keystore seals, its passphrase and its tokens. Halves stand alone."""
     folder = site.node(member)
     keystore = Keystore.open(folder / "keys", PASSPHRASE)
+    mortal = MortalKeys(keystore)
     secrets = {f"{member} {name}": keystore.get(name) for name in keystore.names()}
+    secrets |= {f"{member} {name}": bytes(read_epoch(mortal.get(name))[1]) for name in mortal.names()}
     whole = secrets.pop(f"{member} signing")
     secrets |= {f"{member} ed25519 seed": whole[:32], f"{member} ml-dsa seed": whole[32:]}
     for path in folder.glob("*.token"):

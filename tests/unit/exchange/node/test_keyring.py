@@ -4,14 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from exchange.node.keyring import EPOCH_GRACE, EPOCH_TERM, EPOCHS_AHEAD, LOCAL, SIGNING, Keyring
+from exchange.node.keyring import LOCAL, SIGNING, Keyring
 from keys.directory import Directory, begin, extend
+from keys.epochs import EPOCH_GRACE, EPOCH_TERM, EPOCHS_AHEAD
 from keys.errors import KeystoreFault, Undecryptable, Untrusted
 from keys.keystore import Keystore
+from keys.mortal import ends
 from keys.vault import Vault
 from schemas.ids import KeyId, MemberId
-from schemas.limits import DAY
+from schemas.limits import DAY, MAX_EPOCH
 from schemas.statement import DirectoryEntry, EpochKey, read_entry
+from tests.support.changes import certificate, epoch_of, identity, term
 from tests.support.node import keyring_of
 from tests.support.world import NOW, World
 
@@ -32,7 +35,7 @@ def keyring(tmp_path: Path, world: World) -> Keyring:
 
 def keystore_of(folder: Path, world: World) -> Keystore:
     store = Keystore(folder, bytes(32))
-    store.put(SIGNING, world.nodes["MNG"].ed25519_seed + world.nodes["MNG"].mldsa65_seed)
+    store.put(SIGNING, world.nodes["MNG"].entropy)
     store.put(LOCAL, b"L" * 32)
     return store
 
@@ -125,6 +128,90 @@ def test_it_prints_as_its_member_only(tmp_path: Path, world: World) -> None:
     keyring = keyring_of(tmp_path, world, "MNG")
     assert repr(keyring) == "Keyring(MNG)"
     assert repr(keyring.vault) == "Vault()"
+
+
+def test_halves_are_destroyed_at_their_time_and_not_before(tmp_path: Path, world: World, bare: Directory) -> None:
+    keyring = Keyring(MNG, keystore_of(tmp_path, world))
+    grown = extend(bare, keyring.missing_epochs(bare, NOW))
+    first, *others = grown.epochs[MNG]
+    identity = keyring.epoch(first.key_id)
+    assert keyring.destroy_due(first.destroy_at - 1) == ()
+    assert any(identity.seed)
+    assert keyring.destroy_due(first.destroy_at) == (first.number,)
+    assert not any(identity.seed)
+    assert not keyring.holds(first.key_id)
+    assert all(keyring.holds(record.key_id) for record in others)
+    again = Keyring(MNG, Keystore(tmp_path, bytes(32)))
+    assert [record for record in grown.epochs[MNG] if again.holds(record.key_id)] == others
+    assert keyring.destroy_due(others[-1].destroy_at) == tuple(record.number for record in others)
+
+
+def test_a_half_that_resists_is_tried_again(
+    tmp_path: Path, world: World, bare: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring = Keyring(MNG, keystore_of(tmp_path, world))
+    first = extend(bare, keyring.missing_epochs(bare, NOW)).epochs[MNG][0]
+
+    def resist(path: Path) -> None:
+        raise KeystoreFault(f"{path} cannot be destroyed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("keys.mortal.erase", resist)
+        with pytest.raises(KeystoreFault):
+            keyring.destroy_due(first.destroy_at)
+    assert not keyring.holds(first.key_id)
+    keyring.destroy_due(first.destroy_at)
+    assert first.destroy_at not in ends(tmp_path).values()
+
+
+def test_halves_that_were_lost_are_published_anew_for_the_same_weeks(
+    tmp_path: Path, world: World, bare: Directory
+) -> None:
+    """After a restore: senders take the newest epoch of a week, and that is one that this node can open."""
+    grown = extend(bare, Keyring(MNG, keystore_of(tmp_path, world)).missing_epochs(bare, NOW))
+    (tmp_path / "restored").mkdir(mode=0o700)
+    restored = Keyring(MNG, keystore_of(tmp_path / "restored", world))
+    assert not restored.receives(grown, NOW)
+    made = statements(restored.missing_epochs(grown, NOW))
+    last = grown.epochs[MNG][-1].number
+    assert [statement.number for statement in made] == list(range(last + 1, last + EPOCHS_AHEAD + 2))
+    grown = extend(grown, restored.missing_epochs(grown, NOW))
+    assert restored.receives(grown, NOW)
+    for week in range(EPOCHS_AHEAD + 1):
+        assert restored.holds(grown.epoch_at(MNG, NOW + week * EPOCH_TERM).key_id)
+    later = statements(restored.missing_epochs(grown, NOW + EPOCH_TERM))
+    assert [statement.number for statement in later] == [last + EPOCHS_AHEAD + 2]
+
+
+def test_under_another_signing_key_numbers_begin_anew(tmp_path: Path, world: World, bare: Directory) -> None:
+    """Whoever used up those of the key before takes nothing from this one, also not from what was published by then."""
+    grown = extend(bare, Keyring(MNG, keystore_of(tmp_path, world)).missing_epochs(bare, NOW))
+    new = identity("node", "MNG")
+    (tmp_path / "new").mkdir(mode=0o700)
+    store = Keystore(tmp_path / "new", bytes(32))
+    store.put(SIGNING, new.entropy)
+    store.put(LOCAL, b"L" * 32)
+    spent = epoch_of(world.nodes["MNG"], MAX_EPOCH, NOW)
+    grown = extend(grown, [spent, certificate(term(new, NOW - DAY, NOW + 400 * DAY), world.roots["MNG"])])
+    (tmp_path / "again").mkdir(mode=0o700)
+    with pytest.raises(Untrusted, match="revoke and replace"):
+        Keyring(MNG, keystore_of(tmp_path / "again", world)).missing_epochs(grown, NOW)
+    keyring, current = Keyring(MNG, store), NOW // EPOCH_TERM
+    entries = keyring.missing_epochs(grown, NOW)
+    assert [statement.number for statement in statements(entries)] == list(range(current, current + EPOCHS_AHEAD + 1))
+    assert keyring.receives(extend(grown, entries), NOW)
+
+
+def test_a_half_whose_publication_failed_is_published_later_as_it_was_made(keyring: Keyring, bare: Directory) -> None:
+    """It was on the disk since then: what its statement says of its making is what an exposure is judged by."""
+    first = statements(keyring.missing_epochs(bare, NOW))
+    second = statements(keyring.missing_epochs(bare, NOW + DAY))
+    assert second == first
+    assert {statement.created for statement in second} == {NOW}
+
+
+def test_nobody_can_seal_to_a_node_without_epochs_so_it_misses_nothing(keyring: Keyring, bare: Directory) -> None:
+    assert keyring.receives(bare, NOW)
 
 
 # The vault.

@@ -19,12 +19,13 @@ from keys.digests import sha256
 from keys.errors import Untrusted
 from keys.sealing import body_key, open_wrap
 from keys.stream import open_stream, sealed_size
-from keys.verify import provision_fault, verify_header
+from keys.verify import Moment, provision_fault, verify_header
 from schemas.content import Attachment, ContentKind, padded_size, payload_prefix, read_manifest, read_transport
 from schemas.errors import DecodeError, Reason
 from schemas.ids import Digest, EnvelopeId, MemberId, ProvisionId, StreamId
 from schemas.limits import CHUNK, DAY, EXPIRY_MARGIN
 from schemas.terms import Onward, Precedence, Purpose, Tlp
+from tests.support.origins import AuditLog
 from tests.support.realm import EPOCH_GRACE, EPOCH_TERM
 from tests.support.world import NOW, World
 
@@ -95,7 +96,7 @@ def test_a_provision_of_one_provider(world: World) -> None:
     signed = sign_provision(
         world.nodes["KAZ"], world.directory, ProvisionId(b"p" * 16), (MNG,), TERMS, raw, NOW, NOW + DAY
     )
-    assert provision_fault(signed, world.directory, NOW) is None
+    assert provision_fault(signed, Moment(world.directory, NOW)) is None
     provision = signed.provision
     assert (provision.providers, provision.audience, provision.send_by) == (("KAZ",), ("MNG",), NOW + DAY)
     assert (provision.max_precedence, provision.class_tags, provision.charter) == (Precedence.PRIORITY, (), 1)
@@ -116,6 +117,27 @@ def test_the_latest_expiry_is_an_hour_before_the_first_key_dies(world: World) ->
     assert latest_expiry(world.directory, (MNG, UZB), NOW) == end
     with pytest.raises(Untrusted):
         latest_expiry(world.directory, (MNG,), NOW + 400 * DAY)
+
+
+def test_a_forward_carries_the_proofs_that_it_is_given(world: World) -> None:
+    log = AuditLog(world)
+    original = world.envelope(["KAZ"], "MNG")
+    origins = log.proof(log.accept(original))
+    core = original.header.core
+    parcel = Parcel(
+        EnvelopeId(b"e" * 16),
+        core.provisions,
+        core.grants,
+        core.purpose,
+        Precedence.ROUTINE,
+        NOW,
+        NOW + DAY,
+        origins=origins,
+    )
+    place = NextPlace(UZB, StreamId(bytes(16)), 1, Digest(bytes(32)))
+    header = seal_header(world.nodes["KAZ"], world.directory, parcel, (place,), bytes(32), 9, Digest(bytes(32)))
+    assert header.core.origins == origins
+    assert verify_header(header, world.directory, NOW).core.provisions == core.provisions
 
 
 def test_a_header_that_its_recipients_can_open(world: World) -> None:

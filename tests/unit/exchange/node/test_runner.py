@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import Unavailable
+from exchange.node.compose import date_text
 from exchange.node.config import Listen
 from exchange.node.runner import Node
+from exchange.storage.node_values import Alarm
 from keys.directory import begin
+from schemas.limits import DAY
 from schemas.statement import read_entry
 from tests.support.hostile_relay import HostileRelay
 from tests.support.node import TestNode, ministry, node, request_of
@@ -73,3 +76,17 @@ async def test_a_loop_that_fails_is_told_and_begins_again_while_the_others_go_on
         await running.serve(kaz.folder, told.append, stop)
     assert (len(told), len(calls) >= 3, kaz.alarms()) == (1, True, ["fault"])
     assert "ZeroDivisionError" in kaz.rows("alarms")[0]["detail"]
+
+
+async def test_the_status_says_how_long_the_directory_serves_and_whom_nothing_is_sent(kaz: TestNode) -> None:
+    hold = Alarm("fact", "split-view", "MNG", "MNG was shown another directory", kaz.clock.now())
+    await kaz.parts.stores.trust.save_alarm(hold, "MNG")
+    told = await Node(kaz.parts, None).status()
+    assert told["directory"] == {
+        "size": kaz.parts.directory.current.size,
+        "updated": date_text(kaz.clock.now()),
+        "sends_until": date_text(kaz.clock.now() + 7 * DAY),
+        "fault": None,
+    }
+    since = date_text(kaz.clock.now())
+    assert told["held"] == [{"member": "MNG", "since": since, "kind": "split-view", "detail": hold.detail}]

@@ -1,5 +1,6 @@
 """From the outbox to sealed envelopes: what cannot be sealed yet says why, waits, and keeps nobody else from going."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,15 +23,7 @@ MNG, UZB = MemberId("MNG"), MemberId("UZB")
 def without_epochs(directory: Directory, member: MemberId) -> Directory:
     """As if a member's node had published nothing."""
     epochs = {code: records for code, records in directory.epochs.items() if code != member}
-    return Directory(
-        directory.size,
-        directory.charter,
-        directory.charter_digest,
-        directory.members,
-        directory.relays,
-        directory.signing,
-        epochs,
-    )
+    return replace(directory, epochs=epochs)
 
 
 def states(tested: TestNode) -> list[tuple[str, str | None]]:

@@ -23,8 +23,21 @@ NEW = (
     "TABLE records",
     "TABLE record_names",
     "TABLE records_due",
+    "TABLE restores",
+    "TABLE asks",
+    "TABLE resends",
     "INDEX outbox_by_message",
     "INDEX received_by_provision",
+    "TRIGGER origin_of_sent",
+    "TRIGGER origin_of_received",
+    "TABLE checkpoints",
+    "TABLE witnessed",
+    "TABLE heard",
+    "TABLE holds",
+    "TABLE obeyed",
+    "TABLE origins",
+    "TABLE origin_notes",
+    "TABLE origins_due",
 )
 
 

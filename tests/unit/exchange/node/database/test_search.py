@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from keys.digests import provision_digest
-from keys.verify import provision_fault
+from keys.verify import Moment, provision_fault
 from schemas.canon import decode
 from schemas.limits import DAY, MAX_PROVISION
 from schemas.provision import SIGNED_PROVISION
@@ -38,7 +38,7 @@ async def test_a_row_names_the_signed_provision_and_who_may_have_it_on_which_gro
     signed = decode(SIGNED_PROVISION, bytes.fromhex(stated["signed"]), 2 * MAX_PROVISION)
     assert signed == sealed.header.core.provisions[0]
     assert provision_digest(signed.body).hex() == stated["digest"]
-    assert provision_fault(signed, world.directory, world.now) is None
+    assert provision_fault(signed, Moment(world.directory, world.now)) is None
     assert (stated["providers"], stated["onward"], stated["audience"]) == (["KAZ"], "members", ["CICA"])
     assert row["may_receive"] == [
         {"member": "KAZ", "ground": "provider"},

@@ -1,4 +1,4 @@
-"""Who may take up how much at once, and which signed requests were seen already. Bounds are in `limits`."""
+"""Who may take up how much at once, how often, and which signed requests were seen already. Bounds are in `limits`."""
 
 import ipaddress
 from collections import Counter, OrderedDict
@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from exchange.errors import ExchangeError, TooMany, Unauthenticated, Unavailable
-from exchange.relay.limits import MAX_MEMBER_NONCES
+from exchange.relay.limits import MAX_MEMBER_NONCES, MAX_RATED_ADDRESSES
 from schemas.ids import MemberId
 
 
@@ -107,6 +107,28 @@ class Upload:
 
 def _member_busy(what: str) -> Callable[[str], ExchangeError]:
     return lambda member: TooMany("member-uploads-busy", f"{member} has too many {what} under way: wait for one to end")
+
+
+class Rates:
+    """Requests of one address, so many a second, of which many may come at once (a token bucket for each)."""
+
+    def __init__(self, per_second: float, at_once: int, addresses: int = MAX_RATED_ADDRESSES) -> None:
+        """Remember so many addresses; of more, those that have been quiet for longest begin anew."""
+        self._per_second = per_second
+        self._at_once = at_once
+        self._addresses = addresses
+        self._seen: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, peer: str | None, now: float) -> None:
+        """Count one request at `now`, seconds of a clock that only goes forward. Raises TooMany."""
+        key = network_of(peer)
+        left, at = self._seen.pop(key, (float(self._at_once), now))
+        left = min(float(self._at_once), left + (now - at) * self._per_second)
+        self._seen[key] = (left - 1 if left >= 1 else left, now)
+        if len(self._seen) > self._addresses:
+            self._seen.popitem(last=False)
+        if left < 1:
+            raise TooMany("too-many-requests", "too many requests from this address: slow down")
 
 
 class NonceMemory:

@@ -1,13 +1,15 @@
 """Puts the relay's parts together into one web application; whoever calls owns the store."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 
 from exchange.clock import Clock
 from exchange.errors import StoreFault
 from exchange.logs import get_logger
-from exchange.relay.admission import Newcomers
+from exchange.relay.admission import Newcomers, Rates
 from exchange.relay.config import RelaySettings
 from exchange.relay.httpsig import RequestVerifier
 from exchange.relay.intake import Intake, RelayIdentity
@@ -15,6 +17,8 @@ from exchange.relay.keeper import DirectoryKeeper
 from exchange.relay.metrics import Metrics
 from exchange.relay.registry import Sessions
 from exchange.relay.routes import MAX_REQUEST, Routes, Services, counting
+from exchange.relay.tlog_both import Logs
+from exchange.relay.tlog_routes import LogRoutes
 from exchange.storage.port import RelayStore
 from exchange.web import problems
 from keys.errors import Untrusted
@@ -30,29 +34,39 @@ class RelayApp:
     clock: Clock
     sessions: Sessions
     metrics: Metrics
+    keeper: DirectoryKeeper
+    logs: Logs
 
 
 async def build_app(
-    settings: RelaySettings, store: RelayStore, identity: RelayIdentity, clock: Clock, tls_digest: Digest | None
+    folder: Path,
+    settings: RelaySettings,
+    store: RelayStore,
+    identity: RelayIdentity,
+    clock: Clock,
+    tls_digest: Digest | None,
 ) -> RelayApp:
-    """Load the directory and bind the routes. `tls_digest`: of the certificate to be shown; None on plain HTTP.
+    """Load directory and logs and bind the routes; the logs' loops run as long as the application is served.
 
-    Raises StoreFault when the directory does not verify under the pinned charter, or when it knows no such relay.
+    `folder` has the logs' tiles; `tls_digest` is of the certificate to be shown, None on plain HTTP. Raises StoreFault
+    when the directory does not verify under the pinned charter, knows no such relay, or contradicts what was signed;
+    Invalid for a witness that cannot be one.
     """
     if settings.charter_digest is None:
         raise StoreFault("no-charter", "no charter is pinned: install it with `cbm relay charter FILE`")
-    keeper = await DirectoryKeeper.load(store, Digest(bytes.fromhex(settings.charter_digest)))
+    keeper = await DirectoryKeeper.load(store, Digest(bytes.fromhex(settings.charter_digest)), identity.key_id)
     _check_identity(keeper, identity, tls_digest)
     metrics, sessions = Metrics(), Sessions()
     metrics.directory_size.set(keeper.current.size)
     limits = settings.limits
+    logs = await Logs.open(folder, settings, store, keeper, identity, clock, sessions, metrics)
     services = Services(
         settings=settings,
         store=store,
         keeper=keeper,
         identity=identity,
         clock=clock,
-        intake=Intake(store, keeper, identity, clock, sessions, metrics, limits),
+        intake=Intake(store, keeper, identity, clock, sessions, metrics, limits, logs.audit.grew),
         sessions=sessions,
         metrics=metrics,
         requests=RequestVerifier(settings.authority),
@@ -60,17 +74,31 @@ async def build_app(
             limits.max_handshakes, limits.max_address_handshakes, "sessions-busy", "sessions that are being set up"
         ),
         tls_digest=tls_digest,
+        logs=logs,
     )
+    return RelayApp(_web(services), store, clock, sessions, metrics, keeper, logs)
+
+
+def _web(services: Services) -> web.Application:
     app = web.Application(
-        middlewares=[counting(metrics), problems(get_logger("relay.http"))], client_max_size=MAX_REQUEST
+        middlewares=[counting(services.metrics), problems(get_logger("relay.http"))], client_max_size=MAX_REQUEST
     )
-    Routes(services).add_to(app)
+    routes = Routes(services)
+    routes.add_to(app)
+    limits = services.settings.limits
+    rates = Rates(limits.log_rate, limits.log_at_once)
+    LogRoutes(services.logs, services.store, rates, routes.signed).add_to(app)
 
     async def close_sessions(_app: web.Application) -> None:
-        await sessions.close_all("the relay stops")
+        await services.sessions.close_all("the relay stops")
+
+    async def run_logs(_app: web.Application) -> AsyncIterator[None]:
+        async with services.logs.running():
+            yield
 
     app.on_shutdown.append(close_sessions)
-    return RelayApp(app, store, clock, sessions, metrics)
+    app.cleanup_ctx.append(run_logs)
+    return app
 
 
 def _check_identity(keeper: DirectoryKeeper, identity: RelayIdentity, tls_digest: Digest | None) -> None:

@@ -45,6 +45,10 @@ class Limits(BaseModel):
     """Seconds that a body may take to arrive, besides the time for its size."""
     body_rate: Annotated[int, Field(gt=0)] = limits.BODY_RATE
     """Bytes per second that the slowest accepted upload keeps up."""
+    log_rate: Annotated[float, Field(gt=0)] = limits.LOG_RATE
+    """Requests a second of the open log from one address, after the first `log_at_once`."""
+    log_at_once: Annotated[int, Field(gt=0)] = limits.LOG_AT_ONCE
+    """Such requests at once."""
 
     @model_validator(mode="after")
     def _quotas(self) -> "Limits":
@@ -52,6 +56,17 @@ class Limits(BaseModel):
         if self.mailbox_bytes <= self.sender_bytes:
             raise ValueError("mailbox_bytes has to be more than sender_bytes")
         return self
+
+
+class ForeignWitness(BaseModel):
+    """A witness that is no member's node (C2SP tlog-witness). Its cosignatures are kept and count for no quorum."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    url: Annotated[str, Field(pattern="^https?://[^ ?#]+$", max_length=500)]
+    """Its submission prefix; `/add-checkpoint` is appended. Plain HTTP shows others nothing but the log's size."""
+    keys: Annotated[tuple[str, ...], Field(min_length=1, max_length=4)]
+    """Its verifier keys (signed-note), for cosignatures with Ed25519 or ML-DSA-44."""
 
 
 class RelaySettings(BaseModel):
@@ -79,6 +94,11 @@ class RelaySettings(BaseModel):
     """Least severe events that are logged."""
     sweep_interval: Annotated[float, Field(gt=0)] = limits.SWEEP_INTERVAL
     """Seconds between two deletions of ciphertexts whose time is over."""
+    checkpoint_every: Annotated[float, Field(gt=0, le=limits.CHECKPOINT_EVERY)] = limits.CHECKPOINT_EVERY
+    """Seconds between two checkpoints of a log that grows, at least. Not more than the default: receipts promise that
+    an acceptance is logged within a minute."""
+    witnesses: Annotated[tuple[ForeignWitness, ...], Field(max_length=16)] = ()
+    """Witnesses that are no members' nodes."""
     limits: Limits = Limits()
     """Bounds on what others may send."""
 

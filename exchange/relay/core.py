@@ -7,7 +7,7 @@ refusal is raised: an ExchangeError here, a KeyFault where a signature or a key 
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from exchange.consent.authorise import authorise
@@ -25,14 +25,17 @@ from exchange.errors import (
     Unauthenticated,
 )
 from exchange.relay.limits import JUDGEMENT_AGE, MAX_REFUSALS, SESSION_SKEW, URGENT_PART
+from keys.digests import logged_grant, logged_provision
 from keys.directory import Directory, extend
 from keys.errors import DirectoryFull, KeyFault
+from keys.origin import origins_of, unbounded
 from keys.verify import VerifiedHeader, verify_bytes, verify_header
-from schemas.canon import decode
+from schemas.canon import decode, encode
 from schemas.contexts import Context
 from schemas.envelope import Core, Header
 from schemas.ids import Digest, KeyId, MemberId
 from schemas.limits import LOG_BY, MAX_SMALL_OBJECT
+from schemas.origin import ACCEPTANCE, Acceptance, AuditKind
 from schemas.receipt import Acknowledgement, Receipt
 from schemas.relayapi import SESSION_STATEMENT, Challenge, Proof, SessionStatement
 from schemas.statement import DirectoryEntry
@@ -63,7 +66,8 @@ def judge(header: Header, directory: Directory, ledger: Ledger, now: int) -> Jud
     fault = time_fault(verified, directory, now)
     if fault is not None:
         raise _time_error(fault)
-    decision = authorise(verified, directory, ledger, now)
+    proved = replace(ledger, origins=origins_of(header.core.origins, directory, unbounded))
+    decision = authorise(verified, directory, proved, now)
     if not decision.allowed:
         raise _consent_error(decision)
     return Judged(verified, decision, directory, ledger, now)
@@ -124,6 +128,26 @@ def receipt_for(judged: Judged, relay: KeyId) -> Receipt:
         time=judged.time,
         directory_size=judged.directory.size,
         log_by=judged.time + LOG_BY,
+    )
+
+
+def leaf_for(judged: Judged, salt: bytes) -> bytes:
+    """The audit log's leaf for an acceptance; `salt` of 32 random bytes keeps it from being guessed by its hash."""
+    header, envelope = judged.header.header, judged.header.core
+    return encode(
+        ACCEPTANCE,
+        Acceptance(
+            kind=AuditKind.ACCEPTED,
+            salt=salt,
+            sender=envelope.sender,
+            envelope=envelope.id,
+            header_digest=judged.header.digest,
+            signature=header.signature,
+            time=judged.time,
+            directory_size=judged.directory.size,
+            provisions=tuple(sorted(logged_provision(signed) for signed in envelope.provisions)),
+            grants=tuple(sorted(logged_grant(signed) for signed in envelope.grants)),
+        ),
     )
 
 
@@ -209,14 +233,30 @@ def check_proof(
     return statement
 
 
-def extended(directory: Directory, entry: DirectoryEntry) -> Directory:
-    """The directory with one more entry. Raises KeyFault, Forbidden (directory-quota) or Conflict (directory-full)."""
+def check_session_key(member: MemberId, key: KeyId, directory: Directory) -> None:
+    """May a session that this key began go on? Raises Unauthenticated."""
+    record = directory.signing.get((member, key))
+    if record is None or not directory.in_force(record):
+        raise Unauthenticated("session-key", f"a revocation or a removal ended this session's key of {member}")
+
+
+def extended(directory: Directory, entry: DirectoryEntry, relay: KeyId) -> Directory:
+    """The directory of this relay with one more entry.
+
+    Raises KeyFault, Forbidden (directory-quota), or Conflict (directory-full, relay-replaced).
+    """
     try:
-        return extend(directory, [entry])
+        grown = extend(directory, [entry])
     except DirectoryFull as fault:
         if fault.member is None:
             raise Conflict("directory-full", str(fault)) from None
         raise Forbidden("directory-quota", str(fault)) from None
+    if relay not in grown.relays:
+        raise Conflict(
+            "relay-replaced",
+            "this version of the charter does not name this relay: it belongs into the directory of the new one",
+        )
+    return grown
 
 
 def _time_error(fault: TimeFault) -> ExchangeError:

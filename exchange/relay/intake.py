@@ -1,6 +1,7 @@
 """Taking in envelopes and acknowledgements: gather the facts, ask the core, have the engine store, wake who waits."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from exchange.relay.keeper import DirectoryKeeper
 from exchange.relay.limits import SMALL_HEADER
 from exchange.relay.metrics import Metrics
 from exchange.relay.registry import Sessions
+from exchange.relay.tlog import SignCheckpoint
 from exchange.storage.port import (
     SMALL_BODY,
     Arrival,
@@ -58,10 +60,11 @@ class Sign(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RelayIdentity:
-    """Which relay of the charter this is, and how it signs."""
+    """Which relay of the charter this is, and how it signs: receipts and sessions, and checkpoints of its logs."""
 
     key_id: KeyId
     sign: Sign
+    sign_checkpoint: SignCheckpoint
 
 
 class Intake:
@@ -76,8 +79,9 @@ class Intake:
         sessions: Sessions,
         metrics: Metrics,
         limits: Limits,
+        accepted: Callable[[], None],
     ) -> None:
-        """All that it works with; it owns none of it."""
+        """All that it works with; it owns none of it. `accepted` is called after each acceptance."""
         self._store = store
         self._keeper = keeper
         self._identity = identity
@@ -85,6 +89,7 @@ class Intake:
         self._sessions = sessions
         self._metrics = metrics
         self._limits = limits
+        self._accepted = accepted
         self._quotas = core.Quotas(limits.sender_bytes, limits.mailbox_bytes)
         self.slots = UploadSlots(
             UploadBounds(
@@ -119,7 +124,7 @@ class Intake:
                 verify_header(header, self._keeper.current, self._clock.now())
                 core.check_same(arrival.header_digest, facts.header_digest)
             return self._repeated(facts.receipt)
-        judge = partial(core.judge, header, self._keeper.current, _ledger(facts), self._clock.now())
+        judge = partial(core.judge, header, self._keeper.witnessed(), _ledger(facts), self._clock.now())
         judged = await _beside(arrival.header, judge)
         core.check_quotas(header.core, arrival.size, facts.sent, facts.waiting, self._quotas)
         with upload.of(arrival.key.sender, arrival.body_size > SMALL_BODY):
@@ -131,7 +136,7 @@ class Intake:
             await self._take_body(judged.header.core, pieces, staged)
             # Outside of the transaction, which this would hold up; the body may have taken long.
             now = self._clock.now()
-            again = partial(core.rejudge, judged, self._keeper.current, judged.ledger, now, judged.time)
+            again = partial(core.rejudge, judged, self._keeper.witnessed(), judged.ledger, now, judged.time)
             return await self._accept(arrival, await _beside(arrival.header, again), staged)
         finally:
             await staged.discard()
@@ -154,14 +159,14 @@ class Intake:
         made: list[bytes] = []
 
         def judge(facts: Facts) -> Verdict:
-            final = core.rejudge(judged, self._keeper.current, _ledger(facts), self._clock.now(), facts.time)
+            final = core.rejudge(judged, self._keeper.witnessed(), _ledger(facts), self._clock.now(), facts.time)
             core.check_quotas(envelope, arrival.size, facts.sent, facts.waiting, self._quotas)
             body = encode(RECEIPT, core.receipt_for(final, self._identity.key_id))
             receipt = SignedReceipt(body, self._identity.sign(Context.RECEIPT, body))
             made.append(encode(SIGNED_RECEIPT, receipt))
             # Nobody ever asks how often a Grant without a limit was used.
             uses = tuple(_stored_use(use) for use in final.decision.uses if (use.provider, use.grant) in limited)
-            return Verdict(made[-1], final.time, uses)
+            return Verdict(made[-1], final.time, uses, core.leaf_for(final, secrets.token_bytes(32)))
 
         held = await self._store.accept(arrival, staged, judge)
         core.check_same(arrival.header_digest, held.header_digest)
@@ -170,6 +175,7 @@ class Intake:
         self._metrics.accepted.inc()
         self._metrics.body_bytes.inc(envelope.body_size)
         log.info("envelope.accepted", envelope=envelope.id.hex(), sender=envelope.sender, size=envelope.body_size)
+        self._accepted()
         self._sessions.wake(held.recipients)
         return held.receipt
 

@@ -4,30 +4,39 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 
-from exchange.errors import ExchangeError, StoreFault
+from exchange.errors import ExchangeError, StoreFault, Unavailable
 from exchange.relay.core import extended
 from exchange.relay.limits import DIRECTORY_BYTES
 from exchange.storage.port import DirectoryStore
 from keys.directory import Directory, begin, extend
 from keys.errors import KeyFault
 from schemas.errors import DecodeError
-from schemas.ids import Digest
+from schemas.ids import Digest, KeyId
 from schemas.statement import read_entry
 
 
 class DirectoryKeeper:
-    """`current` only ever grows, and only after the entry is durable; any thread may read it."""
+    """`current` only ever grows, and only after the entry is durable; any thread may read it.
 
-    def __init__(self, store: DirectoryStore, directory: Directory, places: dict[bytes, int]) -> None:
+    By `current` the relay verifies new entries, and who its peers are. What it decides, it decides by `published`: the
+    view under the newest checkpoint that a quorum has cosigned, which nobody can deny to have been shown.
+    """
+
+    def __init__(self, store: DirectoryStore, directory: Directory, places: dict[bytes, int], relay: KeyId) -> None:
         """Use `load`."""
         self._store = store
+        self._relay = relay
         self._places = places
         self._lock = asyncio.Lock()
         self.current = directory
+        self.published: Directory | None = None
 
     @classmethod
-    async def load(cls, store: DirectoryStore, pinned: Digest) -> "DirectoryKeeper":
-        """Read and verify all that the store holds. Raises StoreFault when it is not a directory under this charter."""
+    async def load(cls, store: DirectoryStore, pinned: Digest, relay: KeyId) -> "DirectoryKeeper":
+        """Read and verify all that the store of this relay holds.
+
+        Raises StoreFault when it is not a directory under this charter.
+        """
         directory: Directory | None = None
         places: dict[bytes, int] = {}
         while raw := await store.entries(len(places), DIRECTORY_BYTES):
@@ -36,7 +45,16 @@ class DirectoryKeeper:
             directory = await asyncio.to_thread(_grown, directory, raw, pinned)
         if directory is None:
             raise StoreFault("no-charter", "the relay has no charter yet: install it with `cbm relay charter FILE`")
-        return cls(store, directory, places)
+        return cls(store, directory, places, relay)
+
+    def witnessed(self) -> Directory:
+        """The view to decide by. Raises Unavailable while no quorum has cosigned any."""
+        if self.published is None:
+            raise Unavailable(
+                "directory-not-witnessed",
+                "not enough members' nodes have cosigned the relay's directory yet: wait for them to connect",
+            )
+        return self.published
 
     async def append(self, raw: bytes) -> int:
         """Verify an entry, store it, and give its index; the same bytes again keep their index.
@@ -49,7 +67,7 @@ class DirectoryKeeper:
             if known is not None:
                 return known
             entry = read_entry(raw)
-            grown = await asyncio.to_thread(extended, self.current, entry)
+            grown = await asyncio.to_thread(extended, self.current, entry, self._relay)
             index = self.current.size
             await self._store.append(raw, index)
             self._places[digest] = index

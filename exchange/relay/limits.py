@@ -5,7 +5,7 @@ What exceeds one is answered with the problem that is named here; nothing is sto
 
 from typing import Final
 
-from schemas import limits
+from schemas import limits, relayapi
 from schemas.limits import GIB, KIB, MIB
 
 # Uploads at once, of everybody (503 `uploads-busy`): each may hold a header (577 KiB) and a piece of a body on its
@@ -75,6 +75,26 @@ REQUEST_AGE: Final = 120
 MAX_NONCE: Final = 64
 # Nonces of one member that are remembered (429 `too-many-requests`); beyond it no replay could be told any more.
 MAX_MEMBER_NONCES: Final = 4096
+
+# Checkpoints: a log that grows has one every ten seconds at most, 8,640 a day, and an acceptance stands in one well
+# before the minute of its receipt is over; a log that rests is cosigned every hour, so that nodes can judge its age.
+# Before the first one stands nobody can send, so it does not wait.
+CHECKPOINT_FIRST: Final = 1
+CHECKPOINT_EVERY: Final = 10
+CHECKPOINT_REFRESH: Final = 3600
+# A node answers within the second; a witness of others is given the time of a slow line. None of them is waited for
+# beyond the quorum, and one that did not answer is asked again after a while.
+WITNESS_PATIENCE: Final = 15
+WITNESS_AGAIN: Final = 30
+# An answer of a witness of others over HTTP, larger than any signature lines that it may send.
+WITNESS_BYTES: Final = relayapi.MAX_WITNESS_ANSWER
+# Leaves read at once while a log grows.
+LEAVES_BYTES: Final = 4 * MIB
+# Requests of the open log from one address (429 `too-many-requests`): 28 nodes behind one address that ask every few
+# seconds stay far below; a monitor that begins fetches a thousand tiles in some seconds.
+LOG_RATE: Final = 50
+LOG_AT_ONCE: Final = 1000
+MAX_RATED_ADDRESSES: Final = 4096
 
 # Ciphertexts whose time is over are deleted this often (seconds).
 SWEEP_INTERVAL: Final = 30

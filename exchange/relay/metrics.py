@@ -35,6 +35,18 @@ class Metrics:
         )
         self.sessions = Gauge("cbm_relay_sessions", "Sessions that are open", registry=self.registry)
         self.directory_size = Gauge("cbm_relay_directory_size", "Entries of the directory", registry=self.registry)
+        self.published_size = Gauge(
+            "cbm_relay_published_size",
+            "Leaves under the newest published checkpoint, by log",
+            ["log"],
+            registry=self.registry,
+        )
+        self.cosignatures_refused = Counter(
+            "cbm_relay_cosignatures_refused",
+            "Answers of witnesses without a cosignature that counts, by log and code",
+            ["log", "code"],
+            registry=self.registry,
+        )
 
     def text(self) -> bytes:
         """The exposition format."""

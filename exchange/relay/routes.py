@@ -31,6 +31,7 @@ from exchange.relay.limits import DIRECTORY_BYTES, HEARTBEAT
 from exchange.relay.metrics import Metrics
 from exchange.relay.registry import Sessions
 from exchange.relay.session import Session, deliver, refuse, shake_hands
+from exchange.relay.tlog_both import Logs
 from exchange.relay.window import Window
 from exchange.storage.port import EnvelopeKey, RelayStore
 from schemas.canon import decode, encode
@@ -75,6 +76,7 @@ class Services:
     requests: RequestVerifier
     handshakes: Newcomers
     tls_digest: Digest | None
+    logs: Logs
 
 
 class Routes:
@@ -125,6 +127,8 @@ class Routes:
         index = await self._s.keeper.append(raw)
         size = self._s.keeper.current.size
         self._s.metrics.directory_size.set(size)
+        self._s.sessions.end_untrusted(self._s.keeper.current)
+        self._s.logs.directory.grew()
         return web.json_response({"index": index, "size": size})
 
     async def session(self, request: web.Request) -> web.StreamResponse:
@@ -134,8 +138,8 @@ class Routes:
         try:
             with s.handshakes.place(request.remote):
                 await socket.prepare(request)
-                member = await shake_hands(socket, s.identity, s.keeper, s.tls_digest, s.clock)
-            await Session(socket, member, s.store, s.intake, s.clock, s.metrics).run(s.sessions)
+                peer = await shake_hands(socket, s.identity, s.keeper, s.tls_digest, s.clock)
+            await Session(socket, peer, s.store, s.intake, s.clock, s.metrics, s.logs.answered).run(s.sessions)
         except (ExchangeError, DecodeError) as fault:
             if not socket.prepared:
                 raise
@@ -146,7 +150,7 @@ class Routes:
 
     async def get_mailbox(self, request: web.Request) -> web.Response:
         """What waits for the member that asks."""
-        member = self._signed(request, b"")
+        member = self.signed(request, b"")
         now = self._s.clock.now()
         window = Window()
         items = await self._s.store.waiting(member, now, window.lanes(), (), MAX_FRAME)
@@ -158,7 +162,7 @@ class Routes:
 
     async def get_body(self, request: web.Request) -> web.StreamResponse:
         """The ciphertext of an envelope that waits for the member that asks."""
-        member = self._signed(request, b"")
+        member = self.signed(request, b"")
         pieces = await self._s.store.body(member, _envelope_key(request))
         if pieces is None:
             raise NotFound("body-not-here", "no such envelope waits for this member")
@@ -180,7 +184,7 @@ class Routes:
     async def post_notices(self, request: web.Request) -> web.Response:
         """The member that asks has these notices on file."""
         raw = await self._read(request, _MAX_ACKS)
-        member = self._signed(request, raw)
+        member = self.signed(request, raw)
         await self._s.store.seen(member, decode(SEEN, raw, _MAX_ACKS).items)
         return web.Response(status=204)
 
@@ -191,13 +195,19 @@ class Routes:
     async def readyz(self, _request: web.Request) -> web.Response:
         """The store answers too."""
         await self._s.store.entries(0, 1)
-        return web.json_response({"status": "ready", "directory_size": self._s.keeper.current.size})
+        directory = self._s.logs.directory.published
+        sizes = {
+            "directory_size": self._s.keeper.current.size,
+            "published_size": 0 if directory is None else directory.checkpoint.size,
+        }
+        return web.json_response({"status": "ready", **sizes})
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """Prometheus's text format."""
         return web.Response(body=self._s.metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
-    def _signed(self, request: web.Request, body: bytes) -> MemberId:
+    def signed(self, request: web.Request, body: bytes) -> MemberId:
+        """The member that signed this request. Raises Unauthenticated or TooMany."""
         return self._s.requests.verify(request, body, self._s.keeper.current, self._s.clock.now())
 
     async def _read_header(self, request: web.Request) -> bytes:

@@ -1,11 +1,14 @@
 """A node's WebSocket: both sides prove who they are, then the relay pushes and the node acknowledges.
 
 Nothing polls: an acceptance or an acknowledgement wakes the session that it concerns. How many envelopes are under way
-is the `Window`'s to say; the node's acknowledgement, on whatever way it comes, or the envelope's end frees a place.
+is the `Window`'s to say; the node's acknowledgement, on whatever way it comes, or the envelope's end frees a place. A
+session lasts no longer than the key by which it was begun: a revocation or a removal ends it.
 """
 
 import asyncio
 import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -13,7 +16,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from exchange.clock import Clock
 from exchange.errors import ExchangeError, Malformed, TooSlow, Unauthenticated
 from exchange.logs import get_logger
-from exchange.relay.core import check_proof
+from exchange.relay.core import check_proof, check_session_key
 from exchange.relay.intake import Intake, RelayIdentity, fault_code
 from exchange.relay.keeper import DirectoryKeeper
 from exchange.relay.limits import NOTICE_WINDOW, PROOF_TIMEOUT, PUSH_BYTES, UNANSWERED
@@ -21,9 +24,10 @@ from exchange.relay.metrics import Metrics
 from exchange.relay.registry import Sessions
 from exchange.relay.window import Window
 from exchange.storage.port import EnvelopeKey, MailboxStore, Waiting
+from keys.directory import Directory
 from schemas.contexts import Context
 from schemas.errors import DecodeError
-from schemas.ids import Digest, EnvelopeId, MemberId
+from schemas.ids import Digest, EnvelopeId, KeyId, MemberId
 from schemas.relayapi import (
     MAX_ACKS,
     Acks,
@@ -33,6 +37,8 @@ from schemas.relayapi import (
     Proof,
     Seen,
     Welcome,
+    WitnessAnswer,
+    WitnessRequest,
     decode_frame,
     encode_frame,
 )
@@ -40,7 +46,18 @@ from schemas.relayapi import (
 # A close frame holds 123 bytes of reason (RFC 6455, section 5.5).
 _MAX_REASON: Final = 123
 
+Witnessed = Callable[[MemberId, WitnessAnswer], None]
+"""Who is told what a member's node answers as a witness."""
+
 log = get_logger("relay.session")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Whose node a session is with, and the signing key by which it proved that."""
+
+    member: MemberId
+    key: KeyId
 
 
 async def shake_hands(
@@ -49,7 +66,7 @@ async def shake_hands(
     keeper: DirectoryKeeper,
     tls_digest: Digest | None,
     clock: Clock,
-) -> MemberId:
+) -> Peer:
     """Challenge, proof, welcome: the member whose node is at the other end.
 
     Raises Unauthenticated, TooSlow, Malformed or DecodeError.
@@ -67,7 +84,9 @@ async def shake_hands(
         raise Unauthenticated("session-proof", "a proof is expected before anything else")
     statement = check_proof(proof, challenge, tls_digest, keeper.current, clock.now())
     await socket.send_bytes(encode_frame(Welcome(identity.sign(Context.SESSION_RELAY, proof.statement))))
-    return statement.member
+    # The directory may have grown meanwhile; from here to the registry nothing is waited for.
+    check_session_key(statement.member, proof.key_id, keeper.current)
+    return Peer(statement.member, proof.key_id)
 
 
 class Session:
@@ -76,22 +95,28 @@ class Session:
     def __init__(
         self,
         socket: web.WebSocketResponse,
-        member: MemberId,
+        peer: Peer,
         store: MailboxStore,
         intake: Intake,
         clock: Clock,
         metrics: Metrics,
+        witnessed: Witnessed,
     ) -> None:
         """`run` serves it."""
         self._socket = socket
-        self._member = member
+        self._member = peer.member
+        self._key = peer.key
         self._store = store
         self._intake = intake
         self._clock = clock
         self._metrics = metrics
+        self._witnessed = witnessed
         self._news = asyncio.Event()
+        self._requests: dict[str, bytes] = {}
         self._window = Window()
         self._told: dict[tuple[EnvelopeId, MemberId], int] = {}
+        self._pushing: asyncio.Task[None] | None = None
+        self._ended = False
 
     def wake(self) -> None:
         """Something may wait for the member."""
@@ -102,8 +127,24 @@ class Session:
         if self._window.answered(key):
             self.wake()
 
+    def ask(self, log: str, request: bytes) -> None:
+        """Have the node asked to cosign; only the newest request of a log is sent."""
+        self._requests[log] = request
+        self.wake()
+
+    def check(self, directory: Directory) -> None:
+        """Raises Unauthenticated when the key by which the session was begun is not in force any more."""
+        check_session_key(self._member, self._key, directory)
+
+    def end(self) -> None:
+        """From now on nothing is pushed, and nothing taken."""
+        self._ended = True
+        if self._pushing is not None:
+            self._pushing.cancel()
+
     async def close(self, reason: str) -> None:
         """End the session; its peer reads `reason`."""
+        self.end()
         await close_socket(self._socket, WSCloseCode.GOING_AWAY, reason)
 
     async def run(self, sessions: Sessions) -> None:
@@ -111,9 +152,11 @@ class Session:
         sessions.enter(self._member, self)
         self._metrics.sessions.set(len(sessions))
         log.info("session.opened", member=self._member)
-        pushing = asyncio.create_task(self._push())
+        self._pushing = pushing = asyncio.create_task(self._push())
         try:
             async for message in self._socket:
+                if self._ended:
+                    break
                 if message.type is not WSMsgType.BINARY:
                     raise Malformed("session-frame", "frames are binary")
                 await self._receive(message.data)
@@ -133,6 +176,8 @@ class Session:
             for item in frame.items:
                 self._told.pop((item.envelope, item.recipient), None)
             self.wake()
+        elif isinstance(frame, WitnessAnswer):
+            self._witnessed(self._member, frame)
         else:
             raise Malformed("session-frame", f"a node sends no {type(frame).__name__} here")
 
@@ -140,6 +185,7 @@ class Session:
         try:
             while True:
                 self._news.clear()
+                await self._push_requests()
                 sent = await self._push_envelopes()
                 if not await self._push_notices() and not sent:
                     await self._wait()
@@ -152,6 +198,11 @@ class Session:
             log.exception("session.fault", member=self._member)
             await close_socket(self._socket, WSCloseCode.INTERNAL_ERROR, "internal")
 
+    async def _push_requests(self) -> None:
+        while self._requests:
+            _, request = self._requests.popitem()
+            await self._socket.send_bytes(encode_frame(WitnessRequest(request)))
+
     async def _push_envelopes(self) -> bool:
         now = self._clock.now()
         self._window.pass_time(now)
@@ -161,6 +212,7 @@ class Session:
         items = await self._store.waiting(self._member, now, lanes, self._window.skip(), PUSH_BYTES)
         sent = False
         for item in self._window.take(items, now):
+            await self._push_requests()
             await self._socket.send_bytes(encode_frame(deliver(item)))
             self._metrics.pushed.inc()
             sent = True

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from exchange.delivery.state import MessageState, RecipientState
+from exchange.delivery.state import MessageState, RecipientState, recipient_may_move
 from exchange.storage.engine import Database
 from exchange.storage.node_moves import move_message, move_recipient, move_recipients, settle_message
 from exchange.storage.node_rows import envelope_of, insert_event, stream_out_of
@@ -32,8 +32,12 @@ class SqliteEvidence:
         """See the port."""
 
         def job(connection: sqlite3.Connection) -> None:
-            row = connection.execute("SELECT message FROM outbox WHERE envelope = ?", (envelope,)).fetchone()
-            if row is None or row["message"] is None:
+            row = connection.execute("SELECT message, state FROM outbox WHERE envelope = ?", (envelope,)).fetchone()
+            # A recipient that refuses what the relay should not have delivered leaves the envelope in its place open.
+            if row is None or (row["state"] == "superseded" and state != RecipientState.DELIVERED):
+                return
+            if row["message"] is None:
+                _answer_to_resent(connection, envelope, member, state, ack, now)
                 return
             message = row["message"]
             if move_recipient(connection, message, member, RecipientState(state), now):
@@ -93,7 +97,7 @@ class SqliteEvidence:
         """See the port."""
 
         def job(connection: sqlite3.Connection) -> tuple[StreamOut, ...]:
-            rows = connection.execute("SELECT * FROM streams_out WHERE kind = 1 AND head_due <= ?", (now,))
+            rows = connection.execute("SELECT * FROM streams_out WHERE kind IN (1, 3) AND head_due <= ?", (now,))
             return tuple(stream_out_of(row) for row in rows)
 
         return await self._db.read(job)
@@ -117,3 +121,24 @@ class SqliteEvidence:
             return tuple((row["message"], row["member"]) for row in rows)
 
         return await self._db.read(job)
+
+
+def _answer_to_resent(
+    connection: sqlite3.Connection, envelope: bytes, member: str, state: str, ack: bytes, now: int
+) -> None:
+    """What was sent anew and is delivered counts, whatever the recipient answered to the envelope before."""
+    row = connection.execute(
+        "SELECT message FROM resends WHERE envelope = ? AND member = ?", (envelope, member)
+    ).fetchone()
+    if row is None or state != RecipientState.DELIVERED:
+        return
+    standing = connection.execute(
+        "SELECT state FROM recipients WHERE message = ? AND member = ?", (row["message"], member)
+    ).fetchone()
+    if standing is not None and recipient_may_move(RecipientState(standing["state"]), RecipientState(state), False):
+        connection.execute(
+            "UPDATE recipients SET state = ?, changed = ?, acknowledgement = ? WHERE message = ? AND member = ?",
+            (state, now, ack, row["message"], member),
+        )
+        insert_event(connection, row["message"], "message.recipient", box="outbox", member=member, state=state)
+        settle_message(connection, row["message"])

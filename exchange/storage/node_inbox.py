@@ -81,6 +81,19 @@ class SqliteInbox:
 
         return await self._db.read(job)
 
+    async def number_of(self, sender: str, digest: bytes) -> tuple[int, int] | None:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> tuple[int, int] | None:
+            row = connection.execute(
+                "SELECT number, top FROM numbers_in JOIN streams_in USING (sender, stream)"
+                " WHERE sender = ? AND digest = ? LIMIT 1",
+                (sender, digest),
+            ).fetchone()
+            return None if row is None else (row["number"], row["top"])
+
+        return await self._db.read(job)
+
     async def late_streams(self, before: int, limit: int) -> tuple[LateStream, ...]:
         """See the port."""
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 
 from exchange.delivery.state import MessageState, RecipientState
 from exchange.errors import Conflict
@@ -15,6 +16,7 @@ from exchange.storage.node_rows import (
     stream_out_of,
 )
 from exchange.storage.node_values import Idempotency, Message, OutboxEnvelope, Place, StreamOut
+from schemas.content import VoidReason
 
 
 class SqliteOutbox:
@@ -74,35 +76,7 @@ class SqliteOutbox:
 
     async def save_sealed(self, envelope: OutboxEnvelope, places: tuple[Place, ...]) -> None:
         """See the port."""
-
-        def job(connection: sqlite3.Connection) -> None:
-            standing = connection.execute(
-                "SELECT header_digest FROM outbox WHERE envelope = ?", (envelope.envelope,)
-            ).fetchone()
-            if standing is not None:
-                if standing["header_digest"] != envelope.header_digest:
-                    raise Conflict("envelope-id-used", "another envelope is sealed under this id: seal it anew")
-                return
-            connection.execute(
-                "INSERT INTO outbox (envelope, message, state, precedence, created, expires, header, header_digest,"
-                " body) VALUES (?, ?, 'sealed', ?, ?, ?, ?, ?, ?)",
-                (
-                    envelope.envelope,
-                    envelope.message,
-                    envelope.precedence,
-                    envelope.created,
-                    envelope.expires,
-                    envelope.header,
-                    envelope.header_digest,
-                    envelope.body,
-                ),
-            )
-            for place in places:
-                _take_number(connection, envelope, place)
-            if envelope.message is not None:
-                move_message(connection, envelope.message, MessageState.SEALED)
-
-        await self._db.write(job)
+        await self._db.write(lambda c: insert_sealed(c, envelope, places))
 
     async def to_send(self, now: int, limit: int) -> tuple[OutboxEnvelope, ...]:
         """See the port."""
@@ -165,17 +139,25 @@ class SqliteOutbox:
             row = _leave_sealed(connection, envelope, state, fault)
             if row is None:
                 return
-            connection.execute("UPDATE outbox SET body = NULL WHERE envelope = ?", (envelope,))
-            connection.execute("UPDATE numbers_out SET settled = ? WHERE envelope = ?", (reason + 1, envelope))
-            # The receivers have to learn of the void soon, or they would take it for a loss.
-            connection.execute(
-                "UPDATE streams_out SET head_due = ? WHERE stream IN"
-                " (SELECT stream FROM numbers_out WHERE envelope = ?) AND kind = 1",
-                (now, envelope),
-            )
+            _void(connection, envelope, reason, now)
             if row["message"] is not None:
                 move_message(connection, row["message"], MessageState(state), fault)
                 move_recipients(connection, row["message"], RecipientState(state), now)
+
+        await self._db.write(job)
+
+    async def save_superseded(self, envelope: bytes, fault: str, now: int) -> None:
+        """See the port."""
+
+        def job(connection: sqlite3.Connection) -> None:
+            row = _leave_sealed(connection, envelope, "superseded", fault)
+            if row is None:
+                return
+            _void(connection, envelope, VoidReason.SUPERSEDED, now)
+            if row["message"] is not None:
+                move_message(connection, row["message"], MessageState.QUEUED)
+            else:
+                _due_again(connection, envelope, now)
 
         await self._db.write(job)
 
@@ -191,13 +173,77 @@ def _stored_for(connection: sqlite3.Connection, idempotency: Idempotency) -> byt
     return bytes(row["message"])
 
 
+def insert_sealed(connection: sqlite3.Connection, envelope: OutboxEnvelope, places: tuple[Place, ...]) -> None:
+    """A sealed envelope with its numbers, once; its message becomes sealed. Raises Conflict."""
+    standing = connection.execute(
+        "SELECT header_digest FROM outbox WHERE envelope = ?", (envelope.envelope,)
+    ).fetchone()
+    if standing is not None:
+        if standing["header_digest"] != envelope.header_digest:
+            raise Conflict("envelope-id-used", "another envelope is sealed under this id: seal it anew")
+        return
+    connection.execute(
+        "INSERT INTO outbox (envelope, message, state, precedence, created, expires, header, header_digest,"
+        " body) VALUES (?, ?, 'sealed', ?, ?, ?, ?, ?, ?)",
+        (
+            envelope.envelope,
+            envelope.message,
+            envelope.precedence,
+            envelope.created,
+            envelope.expires,
+            envelope.header,
+            envelope.header_digest,
+            envelope.body,
+        ),
+    )
+    for place in places:
+        _take_number(connection, envelope, place)
+    if envelope.message is not None:
+        move_message(connection, envelope.message, MessageState.SEALED)
+
+
 def _due(connection: sqlite3.Connection, clause: str, values: tuple[int, ...]) -> tuple[Message, ...]:
     """Queued messages that may be sealed now and to which `clause` applies."""
     rows = connection.execute(
         f"SELECT * FROM messages WHERE state = 'queued' AND due <= ? AND expires > ? AND {clause}",  # noqa: S608  fixed texts
         values,
     ).fetchall()
-    return tuple(message_of(connection, row) for row in rows)
+    return tuple(replace(message_of(connection, row), replaces=_superseded(connection, row["id"])) for row in rows)
+
+
+def _superseded(connection: sqlite3.Connection, message: bytes) -> bytes | None:
+    """The last envelope of a message that is to be sealed anew."""
+    row = connection.execute(
+        "SELECT envelope FROM outbox WHERE message = ? AND state = 'superseded' ORDER BY created DESC, envelope DESC",
+        (message,),
+    ).fetchone()
+    return None if row is None else bytes(row["envelope"])
+
+
+def _void(connection: sqlite3.Connection, envelope: bytes, reason: int, now: int) -> None:
+    """Nothing comes under an envelope's numbers. The receivers have to learn of it soon, or they would miss it."""
+    connection.execute("UPDATE outbox SET body = NULL WHERE envelope = ?", (envelope,))
+    connection.execute("UPDATE numbers_out SET settled = ? WHERE envelope = ?", (reason + 1, envelope))
+    connection.execute(
+        "UPDATE streams_out SET head_due = ? WHERE stream IN"
+        " (SELECT stream FROM numbers_out WHERE envelope = ?) AND kind = 1",
+        (now, envelope),
+    )
+
+
+def _due_again(connection: sqlite3.Connection, envelope: bytes, now: int) -> None:
+    """What is no ministry's message is made anew by who made it: what is sent again, a request for that, a head."""
+    connection.execute("UPDATE resends SET envelope = NULL, replaces = ?1 WHERE envelope = ?1", (envelope,))
+    connection.execute(
+        "UPDATE asks SET sent = NULL WHERE sent = (SELECT created FROM outbox WHERE envelope = ?1)"
+        " AND member IN (SELECT recipient FROM numbers_out WHERE envelope = ?1)",
+        (envelope,),
+    )
+    connection.execute(
+        "UPDATE streams_out SET head_due = min(head_due, ?1) WHERE kind IN (1, 3) AND head_due IS NOT NULL"
+        " AND recipient IN (SELECT recipient FROM numbers_out WHERE envelope = ?2)",
+        (now, envelope),
+    )
 
 
 def _take_number(connection: sqlite3.Connection, envelope: OutboxEnvelope, place: Place) -> None:

@@ -83,6 +83,13 @@ class OutboxStore(Protocol):
         """It will never be accepted: refused or expired; its numbers become void for `reason`."""
         ...
 
+    async def save_superseded(self, envelope: bytes, fault: str, now: int) -> None:
+        """It can never be accepted as it is, and what it carries is to be sealed anew; its numbers become void.
+
+        Its message is queued again and given out with what it `replaces`; what is no message is due again.
+        """
+        ...
+
 
 class EvidenceStore(Protocol):
     """What comes back about sent envelopes, and what streams owe their receivers."""
@@ -104,7 +111,7 @@ class EvidenceStore(Protocol):
         ...
 
     async def heads_due(self, now: int) -> tuple[StreamOut, ...]:
-        """Streams of messages whose head is due."""
+        """Streams of messages whose head is due, those that a restore ended among them."""
         ...
 
     async def move_head_due(self, stream: bytes, was: int | None, due: int) -> None:
@@ -135,6 +142,10 @@ class InboxStore(Protocol):
 
     async def digest_at(self, sender: str, stream: bytes, number: int) -> bytes | None:
         """Digest of the header that had this number, when it is known."""
+        ...
+
+    async def number_of(self, sender: str, digest: bytes) -> tuple[int, int] | None:
+        """The number that a header of the sender had, and the highest one known of that stream; None: not known."""
         ...
 
     async def late_streams(self, before: int, limit: int) -> tuple[LateStream, ...]:
@@ -175,8 +186,8 @@ class ViewStore(Protocol):
         """The sealed envelopes of a sent message."""
         ...
 
-    async def received_of(self, provision: bytes) -> tuple[ReceivedEnvelope, ...]:
-        """The envelopes that brought a Provision: the first is the message, the others are paths."""
+    async def received_of(self, provision: bytes, most: int = -1) -> tuple[ReceivedEnvelope, ...]:
+        """The envelopes that brought a Provision: the first is the message, the others are paths; all, or so many."""
         ...
 
     async def events(self, after: int, limit: int) -> tuple[Event, ...]:

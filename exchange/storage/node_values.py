@@ -19,7 +19,8 @@ class Message:
 
     `id` is the first 16 bytes of the Provision's digest, at its sender and at every receiver; a forward's is its own.
     `direct`: this copy was sent by a provider itself. `record_id` and `named`: the record inside, and the records that
-    it names. These three are taken in and not given out again.
+    it names. These three are taken in and not given out again. `replaces`: the envelope in whose place a queued message
+    is sealed; it is given out with messages that are due, and not taken in.
     """
 
     id: bytes
@@ -46,6 +47,7 @@ class Message:
     direct: bool = False
     record_id: str | None = None
     named: tuple[str, ...] = ()
+    replaces: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,29 @@ class OutboxEnvelope:
     attempts: int = 0
     receipt: bytes | None = None
     fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A partner that is to be asked to send again what this node answered at `since` or later."""
+
+    member: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resent:
+    """A message that is to be sealed anew for one recipient, in place of an envelope whose header is `replaced`.
+
+    `waits`: until the recipient has another epoch than that envelope was sealed to.
+    """
+
+    message: Message
+    member: str
+    asked: int
+    replaces: bytes
+    replaced: bytes
+    waits: bool
 
 
 @dataclass(frozen=True, slots=True)

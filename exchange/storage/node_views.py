@@ -69,13 +69,14 @@ class SqliteViews:
 
         return await self._db.read(job)
 
-    async def received_of(self, provision: bytes) -> tuple[ReceivedEnvelope, ...]:
+    async def received_of(self, provision: bytes, most: int = -1) -> tuple[ReceivedEnvelope, ...]:
         """See the port."""
 
         def job(connection: sqlite3.Connection) -> tuple[ReceivedEnvelope, ...]:
             rows = connection.execute(
-                "SELECT * FROM received WHERE provision = ? AND outcome IN ('delivered', 'repeated') ORDER BY time",
-                (provision,),
+                "SELECT * FROM received WHERE provision = ? AND outcome IN ('delivered', 'repeated') ORDER BY time"
+                " LIMIT ?",
+                (provision, most),
             )
             return tuple(received_of(row) for row in rows)
 

@@ -1,4 +1,4 @@
-"""What the relay asks of a storage engine: three small protocols, and the values that cross them.
+"""What the relay asks of a storage engine: small protocols, and the values that cross them (logs: `log_port`).
 
 An engine holds bytes and counts; it knows no rule. A rule that has to see the stored state of the same transaction is
 handed in as a `Judge`. Every method that changes something returns only after the change is durable.
@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from exchange.storage.log_port import LogHoldings, LogStore
 from schemas.ids import Digest, EnvelopeId, GrantId, MemberId, ProvisionId
 from schemas.relayapi import SeenItem
 
@@ -80,11 +81,15 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An acceptance: the signed receipt's bytes, its time (not less than `Facts.time`), and the uses to count."""
+    """An acceptance: the signed receipt's bytes, its time (not less than `Facts.time`), the uses to count, its leaf.
+
+    `leaf` is appended to the audit log in the same transaction.
+    """
 
     receipt: bytes
     time: int
     uses: tuple[GrantUse, ...]
+    leaf: bytes
 
 
 Judge = Callable[[Facts], Verdict]
@@ -152,11 +157,12 @@ class Depth:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What the store holds: envelopes ever accepted, ciphertexts held now, directory entries, mailboxes not empty."""
+    """What the store holds: envelopes ever accepted, ciphertexts held now, directory entries, logs, full mailboxes."""
 
     accepted: int
     held: int
     directory_size: int
+    logs: tuple[LogHoldings, ...]
     mailboxes: tuple[Depth, ...]
 
 
@@ -250,7 +256,7 @@ class MailboxStore(Protocol):
         ...
 
 
-class RelayStore(DirectoryStore, EnvelopeStore, MailboxStore, Protocol):
+class RelayStore(DirectoryStore, LogStore, EnvelopeStore, MailboxStore, Protocol):
     """All of it, as one engine provides it."""
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from exchange.storage import relay_logs as logs
 from exchange.storage.port import (
     Arrival,
     Depth,
@@ -46,14 +47,8 @@ def directory_size(connection: sqlite3.Connection) -> int:
 
 def entries(connection: sqlite3.Connection, start: int, max_bytes: int) -> tuple[bytes, ...]:
     """As many entries from `start` as fit."""
-    found: list[bytes] = []
-    size = 0
-    for (entry,) in connection.execute("SELECT entry FROM directory WHERE position >= ? ORDER BY position", (start,)):
-        size += len(entry)
-        if found and size > max_bytes:
-            break
-        found.append(entry)
-    return tuple(found)
+    found = connection.execute("SELECT entry FROM directory WHERE position >= ? ORDER BY position", (start,))
+    return logs.fitting(found, max_bytes)
 
 
 # Envelopes.
@@ -111,10 +106,13 @@ def accept(
     if known is not None:
         return known, False
     verdict = judge(facts(connection, arrival))
-    position = connection.execute(
-        "INSERT INTO envelopes (sender, id, header_digest, receipt, accepted, open) VALUES (?, ?, ?, ?, ?, ?)",
-        (key.sender, key.id, arrival.header_digest, verdict.receipt, verdict.time, len(arrival.recipients)),
-    ).lastrowid
+    position = _number(
+        connection,
+        "INSERT INTO envelopes (sender, id, header_digest, receipt, accepted, open) VALUES (?, ?, ?, ?, ?, ?)"
+        " RETURNING position",
+        *(key.sender, key.id, arrival.header_digest, verdict.receipt, verdict.time, len(arrival.recipients)),
+    )
+    logs.add_leaf(connection, position, verdict.leaf)
     connection.execute(
         "INSERT INTO contents (envelope, expires, header, body, file, size) VALUES (?, ?, ?, ?, ?, ?)",
         (position, arrival.expires, arrival.header, body, file, arrival.size),
@@ -198,6 +196,7 @@ def holdings(connection: sqlite3.Connection) -> Holdings:
         accepted=_number(connection, "SELECT count(*) FROM envelopes"),
         held=_number(connection, "SELECT count(*) FROM contents"),
         directory_size=directory_size(connection),
+        logs=logs.holdings(connection),
         mailboxes=tuple(Depth(MemberId(r["recipient"]), r["waiting"], r["oldest"]) for r in mailboxes),
     )
 

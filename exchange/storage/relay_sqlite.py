@@ -2,15 +2,18 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
 from exchange.errors import StoreFault, Unavailable
+from exchange.storage import relay_logs as logs
 from exchange.storage import relay_mailboxes as mailboxes
 from exchange.storage import relay_rows as rows
 from exchange.storage.bodies import StagedBody, read_file, remove_all
 from exchange.storage.engine import Database
+from exchange.storage.log_port import AuditLeaf, StoredCheckpoint
 from exchange.storage.port import (
     SMALL_BODY,
     Arrival,
@@ -25,7 +28,7 @@ from exchange.storage.port import (
     Staged,
     Waiting,
 )
-from schemas.ids import MemberId
+from schemas.ids import EnvelopeId, MemberId
 from schemas.relayapi import SeenItem
 
 T = TypeVar("T")
@@ -75,6 +78,32 @@ class SqliteRelayStore:
             connection.execute("INSERT INTO directory VALUES (?, ?)", (size, entry))
 
         await self._database.write(job)
+
+    # Logs.
+
+    async def leaves(self, start: int, max_bytes: int) -> tuple[bytes, ...]:
+        """See the port."""
+        return await self._database.read(lambda c: logs.leaves(c, start, max_bytes))
+
+    async def leaf_count(self) -> int:
+        """See the port."""
+        return await self._database.read(logs.leaf_count)
+
+    async def leaf_of(self, sender: MemberId, envelope: EnvelopeId) -> AuditLeaf | None:
+        """See the port."""
+        return await self._database.read(lambda c: logs.leaf_of(c, sender, envelope))
+
+    async def save_checkpoint(self, log: str, checkpoint: StoredCheckpoint) -> None:
+        """See the port."""
+        await self._database.write(lambda c: logs.save(c, log, checkpoint))
+
+    async def newest_checkpoint(self, log: str, published: bool) -> StoredCheckpoint | None:
+        """See the port."""
+        return await self._database.read(lambda c: logs.newest(c, log, published))
+
+    async def covering_checkpoint(self, log: str, position: int) -> StoredCheckpoint | None:
+        """See the port."""
+        return await self._database.read(lambda c: logs.covering(c, log, position))
 
     # Envelopes.
 
@@ -164,16 +193,27 @@ async def _once(data: bytes) -> AsyncIterator[bytes]:
 
 def read_holdings(folder: Path) -> Holdings:
     """What the store in `folder` holds, read without changing it, also while a relay runs on it. Raises StoreFault."""
+    with _beside(folder) as connection:
+        return rows.holdings(connection)
+
+
+def read_entries(folder: Path) -> Iterator[bytes]:
+    """The directory's entries at one moment, in order, read in the same way. Raises StoreFault."""
+    with _beside(folder) as connection:
+        for (entry,) in connection.execute("SELECT entry FROM directory ORDER BY position"):
+            yield entry
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[sqlite3.Connection]:
     path = folder / DATABASE
     if not path.is_file():
         raise StoreFault("store-missing", f"there is no relay's store in {folder}: run init first")
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         connection.row_factory = sqlite3.Row
-        try:
-            return rows.holdings(connection)
-        finally:
-            connection.close()
+        with closing(connection):
+            yield connection
     except sqlite3.Error as fault:
         raise StoreFault("store-damaged", f"{path} cannot be read ({fault})") from None
 

@@ -3,8 +3,7 @@
 node.toml             settings
 participation.toml    which measures the state takes part in, and with whom; optional
 keys/                 keystore: signing identity, encryption epochs, local key
-signing-request.cbm   what the state's root is asked to certify
-signing-key.cbm       the root's statement, once installed
+signing-*.cbm         what the state's root is asked to certify, and its statements (`exchange.wiring.statements`)
 admin.token           token of `cbm node status`, scope admin only
 node.db, content/, spool/   what it stores
 lock                  held by the process that runs on the folder
@@ -14,48 +13,48 @@ run.json              {"pid", "url"} while it runs
 import asyncio
 import json
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
 from exchange.certificates import only
 from exchange.clock import Clock, SystemClock
-from exchange.errors import Conflict, Invalid
-from exchange.logs import configure_logging, get_logger
+from exchange.errors import Conflict
+from exchange.hardening import harden
+from exchange.logs import configure_logging, get_logger, tell_hardening
 from exchange.node.access import Scope, make_token
-from exchange.node.config import CONFIG_FILE, NodeConfig, load_config, load_declaration
+from exchange.node.books import Books
+from exchange.node.config import CONFIG_FILE, load_config, load_declaration
 from exchange.node.directory import DirectoryView
 from exchange.node.files import NodeFiles
-from exchange.node.keyring import Keyring
-from exchange.node.parts import Parts, Stores
+from exchange.node.guard import Guard
+from exchange.node.parts import Parts
 from exchange.node.runner import Node
 from exchange.node.transport import RelayClient
 from exchange.node.wake import Wakes
-from exchange.process import RUN_FILE, no_core_dumps, note_running, sole_owner, stop_on_signals, write_durably
+from exchange.process import RUN_FILE, note_running, sole_owner, stop_on_signals, write_durably
 from exchange.storage.engine import Database
-from exchange.storage.node_evidence import SqliteEvidence
-from exchange.storage.node_inbox import SqliteInbox
-from exchange.storage.node_outbox import SqliteOutbox
-from exchange.storage.node_records import SqliteRecords
 from exchange.storage.node_values import Token
-from exchange.storage.node_views import SqliteAccess, SqliteViews
+from exchange.storage.node_views import SqliteAccess
+from exchange.wiring.custody import create_keyring, open_keyring
+from exchange.wiring.rekey import adopt_next, serve_until_renewed, settle
+from exchange.wiring.relay_directory import read_directory, verified_directory
+from exchange.wiring.statements import certified_keys, installed_statement, write_request
+from exchange.wiring.stores import node_stores
 from keys import primitives
-from keys.ceremony import request_signing_key
-from keys.digests import charter_digest, fingerprint, key_id
-from keys.directory import Directory, begin, extend
-from keys.errors import Untrusted
-from keys.keystore import Keystore
+from keys.digests import charter_digest, fingerprint
+from keys.directory import begin
+from keys.token import TokenPlace
 from schemas.canon import encode
-from schemas.files import ENTRY, SIGNING_REQUEST, decode_file, encode_file
 from schemas.ids import Digest, MemberId
-from schemas.statement import DIRECTORY_ENTRY, DirectoryEntry, SigningKey
+from schemas.statement import DIRECTORY_ENTRY, DirectoryEntry
 
-KEYS: Final = "keys"
-REQUEST: Final = "signing-request.cbm"
-STATEMENT: Final = "signing-key.cbm"
 ADMIN_TOKEN: Final = "admin.token"  # noqa: S105  # a file name
 _DATABASE: Final = "node.db"
+# Entries of the directory in one transaction.
+_AT_ONCE: Final = 256
 T = TypeVar("T")
 
 
@@ -67,46 +66,40 @@ class NewNode:
     signing_key: str
 
 
-def create_node(folder: Path, values: dict[str, str | int], entry: DirectoryEntry, passphrase: bytes) -> NewNode:
+def create_node(
+    folder: Path,
+    values: dict[str, str | int],
+    entry: DirectoryEntry,
+    passphrase: bytes,
+    token: tuple[TokenPlace, bytes] | None = None,
+    directory: Path | None = None,
+) -> NewNode:
     """Make a node's folder: keys, settings, the charter as the beginning of its directory, a certification request.
 
-    `values`: member, relay_url, host, port. Raises Conflict when the folder holds a node, Untrusted for a charter that
-    does not hold or does not name the member, KeystoreFault, Invalid.
+    `entry`: version 1 of the charter. `values`: member, relay_url, host, port. `token`: where to make the Ed25519 key,
+    and the PIN. `directory`: a file with the directory so far, for a member that a later version admitted. Raises
+    Conflict when the folder holds a node, Untrusted for a charter or a directory that does not hold or does not name
+    the member, Malformed, KeystoreFault, Invalid.
     """
     if (folder / CONFIG_FILE).exists():
         raise Conflict("node-exists", f"{folder / CONFIG_FILE} exists: choose another folder, keys are not overwritten")
     digest = charter_digest(entry.body)
     member = MemberId(str(values["member"]))
-    begin(entry, digest).member(member)
+    begun = begin(entry, digest) if directory is None else verified_directory(directory, digest)
+    begun.member(member)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keyring = Keyring.create(member, Keystore.create(folder / KEYS, passphrase))
+    keyring = create_keyring(folder, member, passphrase, token)
     now = SystemClock().now()
-    text, token = make_token("operator", (Scope.ADMIN.value,), ("*",), primitives.random_bytes(40), now)
-    asyncio.run(_begin_store(folder, encode(DIRECTORY_ENTRY, entry), token))
-    write_durably(folder / ADMIN_TOKEN, f"{text}\n".encode("ascii"), 0o600)
-    write_durably(folder / REQUEST, encode_file(SIGNING_REQUEST, request_signing_key(keyring.signing, now)))
+    bearer, row = make_token("operator", (Scope.ADMIN.value,), ("*",), primitives.random_bytes(40), now)
+    entries = [encode(DIRECTORY_ENTRY, entry)] if directory is None else read_directory(directory)
+    asyncio.run(_begin_store(folder, entries, row))
+    write_durably(folder / ADMIN_TOKEN, f"{bearer}\n".encode("ascii"), 0o600)
+    signing_key = write_request(folder, keyring.signing, now)
     # Last: a folder without settings is none, and what a crash left is not taken for a node.
-    write_durably(folder / CONFIG_FILE, _settings(values, digest).encode("utf-8"))
+    text = _settings(values, digest) + ("" if token is None else _token_settings(token[0]))
+    write_durably(folder / CONFIG_FILE, text.encode("utf-8"))
     load_config(folder)
-    return NewNode(fingerprint(digest), fingerprint(keyring.signing.key_id))
-
-
-def install_statement(folder: Path, entry: DirectoryEntry) -> str:
-    """Check the root's statement about this node's signing key against the charter, and keep it.
-
-    Gives the fingerprint of the certified key. Raises Untrusted, BadSignature or Invalid.
-    """
-    config = load_config(folder)
-    statement = entry.statement
-    if not isinstance(statement, SigningKey) or statement.member != config.member:
-        raise Invalid("wrong-statement", f"this is no statement about a signing key of {config.member}")
-    request = decode_file(SIGNING_REQUEST, (folder / REQUEST).read_bytes())
-    if key_id(statement.keys) != key_id(request.request.keys):
-        raise Untrusted(f"the statement certifies another key than {folder / REQUEST} asks for")
-    directory = asyncio.run(_stored_directory(folder, config))
-    extend(directory, [entry])
-    write_durably(folder / STATEMENT, encode_file(ENTRY, entry))
-    return fingerprint(key_id(statement.keys))
+    return NewNode(fingerprint(digest), signing_key)
 
 
 def status_access(folder: Path) -> tuple[Path, ssl.SSLContext | None]:
@@ -137,26 +130,25 @@ def revoke_token(folder: Path, token_id: str) -> bool:
 
 
 async def open_parts(folder: Path, passphrase: bytes, clock: Clock) -> tuple[Parts, Database]:
-    """Everything that a node's loops share. Raises KeystoreFault, StoreFault, Untrusted, Invalid."""
+    """Everything that a node's loops share. Raises KeystoreFault, StoreFault, Untrusted, Invalid.
+
+    Epoch keys whose time has come are destroyed before anything is opened.
+    """
     config = load_config(folder)
     declaration = load_declaration(folder, config.member)
-    keyring = Keyring(MemberId(config.member), Keystore.open(folder / KEYS, passphrase))
+    keyring = open_keyring(folder, config, passphrase, clock.now())
     database = Database.open(folder / _DATABASE, "node")
-    access = SqliteAccess(database)
-    directory = await DirectoryView.load(access, Digest(bytes.fromhex(config.charter_digest)))
+    stores = node_stores(database)
+    books = Books(stores.access, stores.trust, stores.hand)
+    guard = Guard(folder, keyring, lambda: certified_keys(folder), books, clock, config.delivery.directory_max_age)
+    directory = await DirectoryView.load(books, Digest(bytes.fromhex(config.charter_digest)), guard)
     digests = tuple(digest for relay in directory.current.charter.relays for digest in relay.tls_digests)
     parts = Parts(
         config=config,
         keyring=keyring,
         directory=directory,
-        stores=Stores(
-            SqliteOutbox(database),
-            SqliteEvidence(database),
-            SqliteInbox(database),
-            SqliteViews(database),
-            access,
-            SqliteRecords(database),
-        ),
+        guard=guard,
+        stores=stores,
         files=NodeFiles(folder, keyring.vault),
         relay=RelayClient(config.relay_url, digests, keyring.signing, clock),
         clock=clock,
@@ -171,17 +163,27 @@ async def run_node(folder: Path, passphrase: bytes, announce: Callable[[str], No
 
     Raises ExchangeError or KeyFault when it cannot begin, Conflict when another process runs on the folder.
     """
-    no_core_dumps()
     configure_logging(load_config(folder).log_level)
+    tell_hardening(harden())
     with sole_owner(folder):
         await _run(folder, passphrase, announce)
 
 
 async def _run(folder: Path, passphrase: bytes, announce: Callable[[str], None] | None) -> None:
-    log = get_logger("node")
-    parts, database = await open_parts(folder, passphrase, SystemClock())
+    """Serve; when the signing key is renewed, begin again with the next one."""
     stop = asyncio.Event()
     stop_on_signals(stop)
+    while True:
+        await asyncio.to_thread(settle, folder, passphrase)
+        if not await _serve(folder, passphrase, announce, stop):
+            return
+        adopt_next(folder)
+
+
+async def _serve(folder: Path, passphrase: bytes, announce: Callable[[str], None] | None, stop: asyncio.Event) -> bool:
+    """Serve until told to stop, or until the next signing key is in the directory: True then."""
+    log = get_logger("node")
+    parts, database = await open_parts(folder, passphrase, SystemClock())
 
     def ready(url: str) -> None:
         note_running(folder, url)
@@ -190,34 +192,24 @@ async def _run(folder: Path, passphrase: bytes, announce: Callable[[str], None] 
         log.info("node.ready", url=url, member=parts.member)
 
     try:
-        await Node(parts, installed_statement(folder)).serve(folder, ready, stop)
+        node = Node(parts, installed_statement(folder))
+        renewed = await serve_until_renewed(lambda end: node.serve(folder, ready, end), parts, folder, stop)
         log.info("node.stopped")
+        return renewed
     finally:
         (folder / RUN_FILE).unlink(missing_ok=True)
         await database.close()
 
 
-def installed_statement(folder: Path) -> DirectoryEntry | None:
-    """The root's statement about this node's key, when it has been installed."""
-    path = folder / STATEMENT
-    return decode_file(ENTRY, path.read_bytes()) if path.exists() else None
-
-
-async def _begin_store(folder: Path, charter: bytes, token: Token) -> None:
+async def _begin_store(folder: Path, entries: Iterable[bytes], token: Token) -> None:
     database = Database.open(folder / _DATABASE, "node")
     try:
         access = SqliteAccess(database)
-        await access.append_directory(0, (charter,))
+        rest, size = iter(entries), 0
+        while page := tuple(islice(rest, _AT_ONCE)):
+            await access.append_directory(size, page)
+            size += len(page)
         await access.add_token(token)
-    finally:
-        await database.close()
-
-
-async def _stored_directory(folder: Path, config: NodeConfig) -> Directory:
-    database = Database.open(folder / _DATABASE, "node")
-    try:
-        view = await DirectoryView.load(SqliteAccess(database), Digest(bytes.fromhex(config.charter_digest)))
-        return view.current
     finally:
         await database.close()
 
@@ -229,6 +221,11 @@ async def _with_access(folder: Path, job: Callable[[SqliteAccess], Awaitable[T]]
         return await job(SqliteAccess(database))
     finally:
         await database.close()
+
+
+def _token_settings(place: TokenPlace) -> str:
+    values = {"module": place.module, "label": place.label, "key": place.key}
+    return "\n".join(["", "[token]", *(f"{name} = {json.dumps(value)}" for name, value in values.items()), ""])
 
 
 def _settings(values: dict[str, str | int], digest: Digest) -> str:

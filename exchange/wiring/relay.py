@@ -4,6 +4,7 @@ relay.toml            settings
 keys/                 keystore with the relay's hybrid signing identity
 relay-identity.cbm    its public half, for whoever drafts the charter
 relay.db, bodies/     what it stores
+log/                  hash tiles of its two logs, which it makes anew from relay.db when they are missing
 lock                  held by the process that runs on the folder
 run.json              {"pid", "url"} while it runs
 """
@@ -11,24 +12,29 @@ run.json              {"pid", "url"} while it runs
 import asyncio
 import json
 from collections.abc import Callable
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 from exchange.clock import SystemClock
 from exchange.errors import Conflict, Invalid
-from exchange.logs import configure_logging, get_logger
-from exchange.process import RUN_FILE, no_core_dumps, note_running, sole_owner, stop_on_signals, write_durably
+from exchange.hardening import harden
+from exchange.logs import configure_logging, get_logger, tell_hardening
+from exchange.process import RUN_FILE, note_running, sole_owner, stop_on_signals, write_durably
 from exchange.relay.app import build_app
 from exchange.relay.config import FILE, RelaySettings, load_settings, parse_settings
 from exchange.relay.intake import RelayIdentity
 from exchange.relay.runner import serve, tls_context
 from exchange.storage.relay_sqlite import SqliteRelayStore
+from exchange.wiring.relay_directory import fill_store, read_directory, taken_over
 from keys import primitives
 from keys.ceremony import identity_of, identity_secret
 from keys.digests import charter_digest, fingerprint, key_id
 from keys.directory import verify_first_charter
-from keys.identity import SigningIdentity
+from keys.identity import SIGNING_ENTROPY, SigningIdentity
 from keys.keystore import Keystore
+from keys.logsigner import sign_checkpoint
 from schemas.canon import encode
 from schemas.charter import Relay
 from schemas.files import RELAY_IDENTITY, encode_file
@@ -37,7 +43,7 @@ from schemas.statement import DIRECTORY_ENTRY, DirectoryEntry, read_entry
 
 KEYS: Final = "keys"
 IDENTITY: Final = "relay-identity.cbm"
-_KEY_NAME: Final = "relay-signing"
+KEY_NAME: Final = "relay-signing"
 
 
 def create_relay(folder: Path, values: dict[str, Any], passphrase: bytes) -> Relay:
@@ -51,8 +57,8 @@ def create_relay(folder: Path, values: dict[str, Any], passphrase: bytes) -> Rel
         raise Conflict("relay-exists", f"{path} exists: a relay's identity is never overwritten, use another folder")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     tls = tls_context(settings, folder)
-    identity = SigningIdentity.from_entropy(SECRETARIAT, primitives.random_bytes(2 * primitives.SEED))
-    Keystore.create(folder / KEYS, passphrase).put(_KEY_NAME, identity_secret(identity))
+    identity = SigningIdentity.from_entropy(SECRETARIAT, primitives.random_bytes(SIGNING_ENTROPY))
+    Keystore.create(folder / KEYS, passphrase).put(KEY_NAME, identity_secret(identity))
     relay = Relay(settings.name, identity.public, () if tls is None else (tls[1],))
     write_durably(folder / IDENTITY, encode_file(RELAY_IDENTITY, relay))
     # Last: a folder without settings is none, and what a crash left is not taken for a relay.
@@ -60,22 +66,32 @@ def create_relay(folder: Path, values: dict[str, Any], passphrase: bytes) -> Rel
     return relay
 
 
-def install_charter(folder: Path, entry: DirectoryEntry, identity: Relay) -> Digest:
-    """Begin the directory with a charter that names this relay, and pin its digest in the settings.
+def install_charter(folder: Path, entry: DirectoryEntry, identity: Relay, old: Path | None = None) -> Digest:
+    """Begin the directory with a charter that names this relay, and pin the digest of version 1, which is returned.
 
-    Raises Untrusted or BadSignature for a charter that does not hold, Conflict when another one is pinned or while
-    a relay runs on the folder, Invalid when it does not name this relay.
+    A relay that replaces another is given the directory file of that one (`old`): its own begins with exactly these
+    entries, and the charter that names it comes next. Raises Untrusted or BadSignature for what does not hold, Conflict
+    when another charter is pinned or while a relay runs on the folder, Invalid when it does not name this relay,
+    Malformed or DecodeError for a file that is none.
     """
     settings = load_settings(folder)
-    charter = verify_first_charter(entry, None)
-    digest = charter_digest(entry.body)
-    if settings.charter_digest is not None and settings.charter_digest != digest.hex():
+    pinned = None if settings.charter_digest is None else Digest(bytes.fromhex(settings.charter_digest))
+    raw = encode(DIRECTORY_ENTRY, entry)
+    if old is None:
+        charter, digest = verify_first_charter(entry, None), charter_digest(entry.body)
+    else:
+        directory = taken_over(old, entry, pinned)
+        charter, digest = directory.charter, directory.charters[0].digest
+    if pinned not in (None, digest):
         raise Conflict("charter-pinned", f"another charter is pinned: {settings.charter_digest}")
     if all(key_id(relay.keys) != key_id(identity.keys) for relay in charter.relays):
         raise Invalid("relay-not-in-charter", f"the charter names another relay: draft it with this one's {IDENTITY}")
     with sole_owner(folder):
-        asyncio.run(_begin_directory(folder, encode(DIRECTORY_ENTRY, entry), digest))
-    if settings.charter_digest is None:
+        if old is None:
+            asyncio.run(_begin_directory(folder, raw, digest))
+        else:
+            asyncio.run(fill_store(folder, chain(read_directory(old), [raw])))
+    if pinned is None:
         path = folder / FILE
         write_durably(path, f'charter_digest = "{digest.hex()}"\n{path.read_text("utf-8")}'.encode())
     return digest
@@ -99,9 +115,9 @@ async def run_relay(folder: Path, passphrase: bytes, announce: Callable[[str], N
 
     Raises ExchangeError or KeystoreFault when it cannot begin, Conflict when another process runs on the folder.
     """
-    no_core_dumps()
     settings = load_settings(folder)
     configure_logging(settings.log_level)
+    tell_hardening(harden())
     with sole_owner(folder):
         await _run(folder, settings, passphrase, announce)
 
@@ -111,7 +127,7 @@ async def _run(
 ) -> None:
     log = get_logger("relay")
     tls = tls_context(settings, folder)
-    key = identity_of(Keystore.open(folder / KEYS, passphrase).get(_KEY_NAME))
+    key = identity_of(Keystore.open(folder / KEYS, passphrase).get(KEY_NAME))
     store = SqliteRelayStore.open(folder)
     stop = asyncio.Event()
     stop_on_signals(stop)
@@ -123,8 +139,8 @@ async def _run(
         log.info("relay.ready", url=url, relay=fingerprint(key.key_id))
 
     try:
-        identity = RelayIdentity(key.key_id, key.sign_bytes)
-        app = await build_app(settings, store, identity, SystemClock(), None if tls is None else tls[1])
+        identity = RelayIdentity(key.key_id, key.sign_bytes, partial(sign_checkpoint, key))
+        app = await build_app(folder, settings, store, identity, SystemClock(), None if tls is None else tls[1])
         await serve(app, settings, None if tls is None else tls[0], ready, stop)
         log.info("relay.stopped")
     finally:

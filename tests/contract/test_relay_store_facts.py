@@ -47,7 +47,7 @@ async def take(bench: Bench, number: int, *uses: GrantUse, time: int = NOW) -> F
 
     def judge(facts: Facts) -> Verdict:
         told.append(facts)
-        return Verdict(b"r", max(time, facts.time), uses)
+        return Verdict(b"r", max(time, facts.time), uses, b"leaf")
 
     staged = bench.store.stage(1)
     await staged.write(b"b")

@@ -68,7 +68,7 @@ CREATE TABLE idempotency (
 CREATE TABLE outbox (
     envelope BLOB PRIMARY KEY,
     message BLOB,                          -- NULL: a head
-    state TEXT NOT NULL,                   -- sealed, accepted, refused, expired
+    state TEXT NOT NULL,                   -- sealed, accepted, refused, expired, superseded
     precedence INTEGER NOT NULL,
     created INTEGER NOT NULL,
     expires INTEGER NOT NULL,
@@ -111,7 +111,7 @@ CREATE TABLE received (
     receipt BLOB NOT NULL,
     acknowledgement BLOB NOT NULL,
     provision BLOB NOT NULL,
-    outcome TEXT NOT NULL,                 -- delivered, repeated, head, refused
+    outcome TEXT NOT NULL,                 -- delivered, repeated, head, resend, refused
     reason TEXT,                           -- why it was refused, for this node only
     time INTEGER NOT NULL,
     PRIMARY KEY (sender, envelope)

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from exchange.errors import TooMany, Unauthenticated, Unavailable
-from exchange.relay.admission import Newcomers, NonceMemory, UploadBounds, UploadSlots, network_of
+from exchange.relay.admission import Newcomers, NonceMemory, Rates, UploadBounds, UploadSlots, network_of
 from schemas.ids import MemberId
 
 KAZ, MNG = MemberId("KAZ"), MemberId("MNG")
@@ -106,3 +106,31 @@ def test_one_member_cannot_fill_the_memory_for_others() -> None:
         memory.remember(KAZ, "c", until=100, now=50)
     memory.remember(MNG, "c", until=100, now=50)
     memory.remember(KAZ, "c", until=200, now=101)
+
+
+def test_an_address_may_ask_many_times_at_once_and_then_so_often() -> None:
+    rates = Rates(per_second=2, at_once=3)
+    for _ in range(3):
+        rates.take("192.0.2.1", 10.0)
+    with pytest.raises(TooMany):
+        rates.take("192.0.2.1", 10.4)
+    rates.take("192.0.2.2", 10.4)
+    rates.take("192.0.2.1", 10.5)
+    with pytest.raises(TooMany):
+        rates.take("192.0.2.1", 10.6)
+
+
+def test_a_refused_request_does_not_put_off_the_next() -> None:
+    rates = Rates(per_second=1, at_once=1)
+    rates.take("192.0.2.1", 0.0)
+    for moment in (0.25, 0.5, 0.75):
+        with pytest.raises(TooMany):
+            rates.take("192.0.2.1", moment)
+    rates.take("192.0.2.1", 1.0)
+
+
+def test_addresses_without_end_fill_no_memory() -> None:
+    rates = Rates(per_second=1, at_once=1, addresses=8)
+    for number in range(100):
+        rates.take(f"192.0.2.{number}", 0.0)
+    assert len(rates._seen) == 8

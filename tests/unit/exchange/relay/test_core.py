@@ -8,14 +8,18 @@ from exchange.consent.decision import Ledger, Use
 from exchange.errors import Conflict, ExchangeError, Forbidden, Invalid, NotFound, TooLarge, TooMany, Unauthenticated
 from exchange.relay import core
 from exchange.relay.limits import JUDGEMENT_AGE, MAX_REFUSALS, SESSION_SKEW, URGENT_PART
+from keys.digests import logged_provision
 from keys.errors import BadSignature, KeyFault, Untrusted
-from keys.identity import EpochIdentity
+from keys.identity import EpochIdentity, SigningIdentity
+from schemas.canon import decode
 from schemas.errors import DecodeError
-from schemas.ids import Digest, GrantId, MemberId
-from schemas.limits import LOG_BY, MAX_CLOCK_AHEAD, MAX_DIRECTORY_SIZE, MAX_MEMBER_ENTRIES, OUTBOX_LIMIT
+from schemas.ids import SECRETARIAT, Digest, GrantId, MemberId
+from schemas.limits import LOG_BY, MAX_ACCEPTANCE, MAX_CLOCK_AHEAD, MAX_DIRECTORY_SIZE, MAX_MEMBER_ENTRIES, OUTBOX_LIMIT
+from schemas.origin import ACCEPTANCE
 from schemas.relayapi import Challenge, Proof
 from schemas.statement import read_entry
 from schemas.terms import Onward, Precedence
+from tests.support.charters import relay_change
 from tests.support.entropy import derived
 from tests.support.realm import epoch_entry, epoch_statement
 from tests.support.world import World
@@ -223,15 +227,15 @@ def test_a_proof_by_another_key_or_without_sense_is_refused(world: World) -> Non
 def test_one_member_cannot_fill_the_directory(world: World) -> None:
     key = EpochIdentity(derived("more", size=96))
     entry = read_entry(epoch_entry(epoch_statement("KAZ", 9, key, world.now), world.nodes["KAZ"]))
-    assert core.extended(world.directory, entry).size == world.directory.size + 1
+    assert core.extended(world.directory, entry, world.relay.key_id).size == world.directory.size + 1
     known = world.directory.epochs[MemberId("KAZ")]
     # One signing key, and as many epochs as are left.
     many = {**world.directory.epochs, MemberId("KAZ"): known[:1] * (MAX_MEMBER_ENTRIES - 1)}
     with pytest.raises(Forbidden) as refused:
-        core.extended(replace(world.directory, epochs=many), entry)
+        core.extended(replace(world.directory, epochs=many), entry, world.relay.key_id)
     assert refused.value.code == "directory-quota"
     with pytest.raises(Conflict) as full:
-        core.extended(replace(world.directory, size=MAX_DIRECTORY_SIZE), entry)
+        core.extended(replace(world.directory, size=MAX_DIRECTORY_SIZE), entry, world.relay.key_id)
     assert full.value.code == "directory-full"
 
 
@@ -239,6 +243,28 @@ def test_an_entry_that_does_not_verify_is_refused(world: World) -> None:
     key = EpochIdentity(derived("more", size=96))
     forged = read_entry(epoch_entry(epoch_statement("KAZ", 9, key, world.now), world.nodes["MNG"]))
     with pytest.raises(KeyFault):
-        core.extended(world.directory, forged)
+        core.extended(world.directory, forged, world.relay.key_id)
     with pytest.raises(Untrusted):
-        core.extended(world.directory, read_entry(world.entries[0]))
+        core.extended(world.directory, read_entry(world.entries[0]), world.relay.key_id)
+
+
+def test_a_charter_that_names_another_relay_is_not_this_relays_to_keep(world: World) -> None:
+    other = SigningIdentity.from_entropy(SECRETARIAT, derived("other relay", size=96))
+    entry = read_entry(relay_change(world, other))
+    with pytest.raises(Conflict) as refused:
+        core.extended(world.directory, entry, world.relay.key_id)
+    assert refused.value.code == "relay-replaced"
+    assert core.extended(world.directory, entry, other.key_id).size == world.directory.size + 1
+
+
+def test_a_leaf_states_the_acceptance_and_cannot_be_guessed(world: World) -> None:
+    accepted = judged(world)
+    leaf = decode(ACCEPTANCE, core.leaf_for(accepted, b"s" * 32), MAX_ACCEPTANCE)
+    receipt = core.receipt_for(accepted, world.relay.key_id)
+    assert (leaf.time, leaf.directory_size, leaf.header_digest) == (
+        receipt.time,
+        receipt.directory_size,
+        receipt.header_digest,
+    )
+    assert leaf.provisions == (logged_provision(accepted.header.core.provisions[0]),)
+    assert core.leaf_for(accepted, b"t" * 32) != core.leaf_for(accepted, b"s" * 32)

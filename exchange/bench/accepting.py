@@ -1,4 +1,7 @@
-"""Durable acceptance by a relay process, against the rate at which the same store commits rows of the same size."""
+"""Durable acceptance by a relay process, against the rate at which the same store commits rows of the same size.
+
+Both members cosign meanwhile, in this process: without them the relay would accept nothing.
+"""
 
 import asyncio
 import contextlib
@@ -10,10 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import aiohttp
+
 from exchange.bench.result import Result, at_least
 from exchange.clock import SystemClock
-from exchange.demo.processes import Processes
+from exchange.demo.processes import START_TIMEOUT, Processes
 from exchange.demo.site import PASSPHRASE, Site, build_site, free_port
+from exchange.errors import Unavailable
+from exchange.node.fetches import Fetches
+from exchange.node.housekeeping import Housekeeper
+from exchange.node.link import Link
 from exchange.node.outbound import (
     NextPlace,
     Parcel,
@@ -25,19 +34,23 @@ from exchange.node.outbound import (
     sign_provision,
 )
 from exchange.node.parts import Parts
+from exchange.node.receiver import Receiver
 from exchange.storage.engine import Database
-from exchange.wiring.node import installed_statement, open_parts
+from exchange.wiring.node import open_parts
+from exchange.wiring.statements import installed_statement
 from keys.digests import sha256
 from keys.primitives import random_bytes
 from schemas.content import ContentKind
 from schemas.envelope import encode_header
 from schemas.ids import Digest, MemberId, ProvisionId, StreamId
 from schemas.limits import DAY
+from schemas.relayapi import Deliver
 from schemas.terms import Onward, Precedence, Purpose, Tlp
 
 _MEMBERS: Final = ("XAA", "XAB")
 _COUNT: Final = 600
 _IN_FLIGHT: Final = 32
+_POLL: Final = 0.05
 
 
 async def accept_results() -> list[Result]:
@@ -58,23 +71,48 @@ async def accept_results() -> list[Result]:
     ]
 
 
+class _Cosigner(Link):
+    """A node's session in which it cosigns what the relay shows, and leaves every envelope where it is."""
+
+    async def _deliver(self, frame: Deliver, socket: aiohttp.ClientWebSocketResponse, fetches: Fetches) -> None:
+        """Nothing is taken: the relay is measured, not the recipient."""
+
+
 @contextlib.asynccontextmanager
 async def _sender(site: Site) -> AsyncIterator[Parts]:
-    """The parts of the first member's node with every key published; its process does not run."""
-    folder = site.node(_MEMBERS[0])
+    """The parts of the first member's node, once all can seal to all; no node's process runs."""
+    async with contextlib.AsyncExitStack() as stack:
+        nodes = [await stack.enter_async_context(_witness(site.node(member))) for member in _MEMBERS]
+        deadline = time.monotonic() + START_TIMEOUT
+        while not all(_is_ready(parts) for parts in nodes):
+            if time.monotonic() > deadline:
+                raise Unavailable("bench-directory", "the members' keys were not cosigned in time: run it again")
+            await asyncio.sleep(_POLL)
+        yield nodes[0]
+
+
+@contextlib.asynccontextmanager
+async def _witness(folder: Path) -> AsyncIterator[Parts]:
+    """A node that publishes its keys, follows the directory and cosigns both logs, as the relay needs to accept."""
     parts, database = await open_parts(folder, PASSPHRASE, SystemClock())
-    other, other_database = await open_parts(site.node(_MEMBERS[1]), PASSPHRASE, SystemClock())
+    loops = [
+        asyncio.create_task(Housekeeper(parts, installed_statement(folder)).follow()),
+        asyncio.create_task(_Cosigner(parts, Receiver(parts)).run()),
+    ]
     try:
-        for node, place in ((parts, folder), (other, site.node(_MEMBERS[1]))):
-            now = node.clock.now()
-            await node.directory.update(node.relay, now)
-            await node.directory.publish(node.relay, node.keyring, installed_statement(place), now)
-        await parts.directory.update(parts.relay, parts.clock.now())
         yield parts
     finally:
-        for node, opened in ((parts, database), (other, other_database)):
-            await node.relay.close()
-            await opened.close()
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        await parts.relay.close()
+        await database.close()
+
+
+def _is_ready(parts: Parts) -> bool:
+    """Whether the cosigned directory that this node sees has keys of every member."""
+    epochs = parts.directory.current.epochs
+    return all(MemberId(member) in epochs for member in _MEMBERS)
 
 
 def _posts(parts: Parts, count: int) -> list[Callable[[], Awaitable[object]]]:

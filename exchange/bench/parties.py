@@ -7,7 +7,7 @@ from exchange.node.outbound import NextPlace, Parcel, Terms, envelope_id, make_m
 from keys.ceremony import assemble_charter, draft_charter, sign_charter
 from keys.digests import charter_digest
 from keys.directory import Directory, begin, extend
-from keys.identity import EpochIdentity, SigningIdentity
+from keys.identity import SIGNING_ENTROPY, EpochIdentity, SigningIdentity
 from keys.primitives import KEM_SEED, random_bytes
 from schemas.canon import encode
 from schemas.charter import Chairmanship, Member, Name, Relay, Role
@@ -44,10 +44,10 @@ class Parties:
 def make_parties(count: int) -> Parties:
     """So many members, each with a signing key and one epoch."""
     codes = [MemberId(f"X{_LETTERS[n // 26]}{_LETTERS[n % 26]}") for n in range(count)]
-    roots = {code: SigningIdentity.from_entropy(code, random_bytes(64)) for code in codes}
-    signing = {code: SigningIdentity.from_entropy(code, random_bytes(64)) for code in codes}
+    roots = {code: SigningIdentity.from_entropy(code, random_bytes(SIGNING_ENTROPY)) for code in codes}
+    signing = {code: SigningIdentity.from_entropy(code, random_bytes(SIGNING_ENTROPY)) for code in codes}
     epochs = {code: EpochIdentity(random_bytes(KEM_SEED)) for code in codes}
-    relay = SigningIdentity.from_entropy(SECRETARIAT, random_bytes(64))
+    relay = SigningIdentity.from_entropy(SECRETARIAT, random_bytes(SIGNING_ENTROPY))
     members = [Member(code, Role.MEMBER, (Name("en", code),), root.public) for code, root in roots.items()]
     chair = Chairmanship(codes[0], NOW, NOW + DAY)
     draft = draft_charter(members, chair, [Relay("bench", relay.public, ())], ["bench"], (None, None), NOW)
@@ -55,7 +55,7 @@ def make_parties(count: int) -> Parties:
     directory = begin(charter, charter_digest(charter.body))
     entries = []
     for code in codes:
-        term = SigningKey(code, signing[code].public, NOW - DAY, NOW + 365 * DAY, NOW)
+        term = SigningKey(code, signing[code].public, NOW - DAY, NOW + 365 * DAY, NOW, signing[code].cosigner)
         entries.append(_entry(EntryKind.SIGNING_KEY, encode(SIGNING_KEY, term), Context.SIGNING_KEY, roots[code]))
         epoch = EpochKey(code, 1, epochs[code].public, NOW - DAY, NOW + 7 * DAY, NOW + 42 * DAY, NOW)
         entries.append(_entry(EntryKind.EPOCH_KEY, encode(EPOCH_KEY, epoch), Context.EPOCH_KEY, signing[code]))

@@ -9,6 +9,7 @@ from exchange.node.inbound import Payload, judge, unwrap
 from exchange.node.outbound import seal_header, seal_payload
 from keys import primitives
 from keys.digests import header_digest, sha256
+from keys.origin import unbounded
 from keys.primitives import random_bytes
 from schemas.canon import decode, encode
 from schemas.contexts import Context
@@ -81,9 +82,8 @@ def _open_result(parties: Parties, size: int, goal: float, repeats: int) -> Resu
 
     def ours() -> None:
         parsed = decode_header(raw)
-        judged, wrap = judge(
-            parsed, decode(SIGNED_RECEIPT, receipt, 2 * MAX_SMALL_OBJECT), parties.directory, recipient, NOW
-        )
+        signed = decode(SIGNED_RECEIPT, receipt, 2 * MAX_SMALL_OBJECT)
+        judged, wrap = judge(parsed, signed, parties.directory, recipient, NOW, unbounded)
         payload = Payload(judged, unwrap(judged, wrap, epoch), [body])
         payload.content()
         payload.finish()

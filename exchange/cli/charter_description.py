@@ -1,18 +1,19 @@
-"""The description that a charter is drafted from: a small TOML or JSON file written by people (docs/ceremonies.md)."""
+"""What a charter is drafted from, or amended by: small TOML or JSON files written by people (docs/ceremonies.md)."""
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from exchange.cli.ceremony_files import load, read_bytes
 from exchange.cli.output import Refusal
+from keys.amendment import Changes, amend_charter
 from keys.ceremony import draft_charter
-from schemas.charter import Chairmanship, Charter, Member, Name, Relay, Role
+from schemas.charter import Chairmanship, Charter, Handover, Member, Name, Relay, Role
 from schemas.errors import DecodeError
 from schemas.files import RELAY_IDENTITY, ROOT_PUBLIC
 from schemas.ids import Digest, MemberId
@@ -59,7 +60,7 @@ class QuorumPart(_Part):
 
 
 class Description(_Part):
-    """The whole description."""
+    """The whole description of a first version."""
 
     editions: list[str] = Field(min_length=1)
     chairmanship: ChairPart
@@ -68,16 +69,35 @@ class Description(_Part):
     relays: list[RelayPart] = Field(min_length=1)
 
 
+class Amendment(_Part):
+    """What the next version changes; what is left out stays.
+
+    `roots` are files with new roots of members that stay; `relays` are all relays from then on; `directory` is the file
+    with the whole directory of the relay that is replaced.
+    """
+
+    admit: list[MemberPart] = []
+    remove: list[str] = []
+    roots: list[str] = []
+    chairmanship: ChairPart | None = None
+    editions: list[str] | None = Field(None, min_length=1)
+    quorums: QuorumPart = QuorumPart()
+    relays: list[RelayPart] | None = Field(None, min_length=1)
+    directory: str | None = None
+
+
+P = TypeVar("P", Description, Amendment)
+
+
 def draft_from(path: Path, now: int) -> Charter:
     """The draft that a description means; names of files in it are relative to its folder. Raises Refusal."""
-    description = _read(path)
+    description = _read(path, Description)
     folder = path.parent
-    chair = description.chairmanship
     try:
         return draft_charter(
-            list(_members(description, folder)),
-            Chairmanship(MemberId(chair.member), _midnight(chair.start), _midnight(chair.until)),
-            list(_relays(description, folder)),
+            list(_members(description.members, folder)),
+            _chairmanship(description.chairmanship),
+            list(_relays(description.relays, folder)),
             description.editions,
             (description.quorums.amend, description.quorums.witness),
             now,
@@ -86,12 +106,33 @@ def draft_from(path: Path, now: int) -> Charter:
         raise Refusal(f"{path} does not describe a charter: {fault.where} ({fault.reason.value}); correct it") from None
 
 
-def _read(path: Path) -> Description:
+def amended(path: Path, before: Charter, now: int) -> Charter:
+    """The draft of the version after `before` that an amendment means. Raises Refusal, or Untrusted by the rules."""
+    amendment = _read(path, Amendment)
+    folder, chair, relays, editions = path.parent, amendment.chairmanship, amendment.relays, amendment.editions
+    try:
+        changes = Changes(
+            admitted=tuple(_members(amendment.admit, folder)),
+            removed=tuple(MemberId(code) for code in amendment.remove),
+            roots=tuple(load(folder / name, ROOT_PUBLIC) for name in amendment.roots),
+            chairmanship=None if chair is None else _chairmanship(chair),
+            relays=None if relays is None else tuple(_relays(relays, folder)),
+            editions=None if editions is None else tuple(editions),
+            amend=amendment.quorums.amend,
+            witness=amendment.quorums.witness,
+            handover=None if amendment.directory is None else _handover(folder / amendment.directory, before),
+        )
+        return amend_charter(before, changes, now)
+    except DecodeError as fault:
+        raise Refusal(f"{path} does not describe a charter: {fault.where} ({fault.reason.value}); correct it") from None
+
+
+def _read(path: Path, kind: type[P]) -> P:
     data = read_bytes(path, _MAX_DESCRIPTION)
     try:
         text = data.decode("utf-8")
         tree = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-        return Description.model_validate(tree)
+        return kind.model_validate(tree)
     except ValidationError as fault:
         first = fault.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(step) for step in first["loc"]) or "the file"
@@ -100,8 +141,8 @@ def _read(path: Path) -> Description:
         raise Refusal(f"{path} is neither TOML nor, as .json, JSON: {fault}") from None
 
 
-def _members(description: Description, folder: Path) -> Iterator[Member]:
-    for part in description.members:
+def _members(parts: Iterable[MemberPart], folder: Path) -> Iterator[Member]:
+    for part in parts:
         path = folder / part.root
         root = load(path, ROOT_PUBLIC)
         if root.member != part.code:
@@ -110,11 +151,28 @@ def _members(description: Description, folder: Path) -> Iterator[Member]:
         yield Member(MemberId(part.code), Role[part.role.upper()], names, root.keys)
 
 
-def _relays(description: Description, folder: Path) -> Iterator[Relay]:
-    for part in description.relays:
+def _relays(parts: Iterable[RelayPart], folder: Path) -> Iterator[Relay]:
+    for part in parts:
         relay = load(folder / part.identity, RELAY_IDENTITY)
         digests = {*relay.tls_digests, *(Digest(bytes.fromhex(text)) for text in part.tls_digests)}
         yield Relay(relay.name, relay.keys, tuple(sorted(digests)))
+
+
+def _handover(path: Path, before: Charter) -> Handover:
+    """Where the directory in a file ends. Raises Refusal when that is not under the version that is amended."""
+    # Reading a directory loads the engines of storage, which drafting a charter otherwise does without.
+    from exchange.wiring.relay_directory import verified_directory
+    from keys.directory import handover_of
+
+    directory = verified_directory(path, None)
+    if directory.charter != before:
+        version = directory.charter.version
+        raise Refusal(f"{path} ends under version {version} of the charter, and not under the one that is amended")
+    return handover_of(directory)
+
+
+def _chairmanship(part: ChairPart) -> Chairmanship:
+    return Chairmanship(MemberId(part.member), _midnight(part.start), _midnight(part.until))
 
 
 def _midnight(day: date) -> int:

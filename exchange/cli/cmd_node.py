@@ -1,53 +1,94 @@
 """`cbm node`: set up, run and inspect a member's node."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from exchange.cli.ceremony_files import load
+from exchange.cli.cmd_backup import node_backup, node_restore
+from exchange.cli.cmd_doctor import doctor
+from exchange.cli.cmd_hand import obey, release_hold
+from exchange.cli.cmd_renewal import directory_app, publish, rekey, relay
 from exchange.cli.options import InFile, JsonFlag, PassphraseFile, member
-from exchange.cli.output import Refusal, announce, print_result, print_table, utc
+from exchange.cli.output import Refusal, WrongUse, announce, print_result, print_table, utc
 from exchange.cli.passphrase import read_passphrase
 from schemas.files import ENTRY, SIGNED_CHARTER
+
+if TYPE_CHECKING:
+    from keys.token import TokenPlace
 
 node_app = typer.Typer(help="Set up, run and inspect a member's node.", add_completion=False)
 token_app = typer.Typer(help="Tokens of ministries.", add_completion=False)
 node_app.add_typer(token_app, name="token")
+node_app.add_typer(directory_app, name="directory")
+node_app.command("doctor")(doctor)
+node_app.command("backup")(node_backup)
+node_app.command("restore")(node_restore)
+node_app.command("rekey")(rekey)
+node_app.command("publish")(publish)
+node_app.command("relay")(relay)
+node_app.command("obey")(obey)
+node_app.command("release-hold")(release_hold)
 
 Folder = Annotated[Path, typer.Option("--dir", metavar="DIR", file_okay=False, help="The node's folder.")]
 
 
 @node_app.command("init")
-def init(  # options of a command
+def init(  # noqa: PLR0913, PLR0917  # options of a command
     folder: Folder,
     code: Annotated[str, typer.Option("--member", help="The member's code, such as KAZ.")],
     charter: Annotated[Path, typer.Option("--charter", metavar="FILE", exists=True, dir_okay=False)],
-    relay: Annotated[str, typer.Option("--relay", metavar="URL", help="The relay's address, https://.")],
+    relay_url: Annotated[str, typer.Option("--relay", metavar="URL", help="The relay's address, https://.")],
+    directory: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="The directory so far, for a later member."),
+    ] = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen on for ministries.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8480,
+    token_module: Annotated[Path | None, typer.Option(metavar="FILE", help="Driver of a PKCS#11 token.")] = None,
+    token_label: Annotated[str, typer.Option(metavar="LABEL", help="The token's label.")] = "",
+    token_key: Annotated[str, typer.Option(metavar="LABEL", help="Label of its new key pair.")] = "cbm-signing",  # noqa: S107
+    token_pin_file: Annotated[Path | None, typer.Option(metavar="FILE", help="File with its PIN, mode 0600.")] = None,
     passphrase_file: PassphraseFile = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Make a node's keys and settings; the root then certifies DIR/signing-request.cbm.
 
-    Compare the charter's fingerprint with the other members before you go on: the node trusts this charter. What the
-    state takes part in, and with whom, goes into DIR/participation.toml, which is read when the node starts.
+    Compare the charter's fingerprint with the other members before you go on: the node trusts this charter, which is
+    version 1. A member that was admitted later gives the directory so far, in which it has to be one. With a
+    token, the Ed25519 half of the signing key is made there and never leaves it; the PIN is kept with the other keys.
+    What the state takes part in, and with whom, goes into DIR/participation.toml, which is read when the node starts.
     """
-    from exchange.wiring.node import REQUEST, create_node
+    from exchange.wiring.node import create_node
+    from exchange.wiring.statements import REQUEST
 
     entry = load(charter, SIGNED_CHARTER)
+    token = _token(token_module, token_label, token_key, token_pin_file)
     passphrase = read_passphrase(passphrase_file, new=True, what=f"the node in {folder}")
-    values: dict[str, str | int] = {"member": member(code), "relay_url": relay, "host": host, "port": port}
-    made = create_node(folder, values, entry, passphrase)
+    values: dict[str, str | int] = {"member": member(code), "relay_url": relay_url, "host": host, "port": port}
+    made = create_node(folder, values, entry, passphrase, token, directory)
     told = {"charter": made.charter, "signing_key": made.signing_key, "request": str(folder / REQUEST)}
     print_result(told, as_json)
 
 
+def _token(module: Path | None, label: str, key: str, pin_file: Path | None) -> "tuple[TokenPlace, bytes] | None":
+    """Where a new key is to be made, with the PIN; None for the keystore."""
+    if module is None:
+        return None
+    if not label or pin_file is None:
+        raise WrongUse("--token-module needs --token-label and --token-pin-file")
+    from keys.keystore import read_private
+    from keys.token import TokenPlace
+
+    pin = read_private(pin_file).removesuffix(b"\n").removesuffix(b"\r")
+    return TokenPlace(str(module), label, key), pin
+
+
 @node_app.command("certify")
 def certify(folder: Folder, file: InFile, as_json: JsonFlag = False) -> None:
-    """Install the root's statement about this node's signing key; the node publishes it when it runs."""
-    from exchange.wiring.node import install_statement
+    """Install the root's statement about this node's newest key; the node publishes it when it runs, then uses it."""
+    from exchange.wiring.statements import install_statement
 
     print_result({"signing_key": install_statement(folder, load(file, ENTRY))}, as_json)
 

@@ -5,17 +5,25 @@ from typing import Annotated, Any
 
 import typer
 
-from exchange.cli.ceremony_files import load
+from exchange.cli.ceremony_files import load, refuse_existing
+from exchange.cli.cmd_backup import relay_backup, relay_restore
 from exchange.cli.describe import describe
 from exchange.cli.options import InFile, JsonFlag, PassphraseFile
 from exchange.cli.output import Refusal, announce, note, print_result, utc
 from exchange.cli.passphrase import read_passphrase
+from exchange.clock import SystemClock
+from exchange.storage.log_port import LogHoldings
 from keys.digests import fingerprint
 from schemas.files import RELAY_IDENTITY, SIGNED_CHARTER
 
 relay_app = typer.Typer(help="Set up, run and inspect a relay.", add_completion=False)
+relay_app.command("backup")(relay_backup)
+relay_app.command("restore")(relay_restore)
+directory_app = typer.Typer(help="The relay's copy of the directory.", add_completion=False)
+relay_app.add_typer(directory_app, name="directory")
 
 Folder = Annotated[Path, typer.Option("--dir", metavar="DIR", file_okay=False, help="The relay's folder.")]
+NewFile = Annotated[Path, typer.Argument(metavar="FILE", help="File to write; it must not exist.")]
 PemFile = Annotated[Path | None, typer.Option(metavar="FILE", exists=True, dir_okay=False)]
 
 
@@ -51,16 +59,61 @@ def init(  # noqa: PLR0913, PLR0917  # options of a command
 
 
 @relay_app.command("charter")
-def charter(folder: Folder, file: InFile, as_json: JsonFlag = False) -> None:
-    """Install the charter that names this relay; compare the fingerprint with the members before you do."""
-    print_result({"charter": _install(folder, file)}, as_json)
+def charter(
+    folder: Folder,
+    file: InFile,
+    directory: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="The directory of the relay that is replaced."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Install the charter that names this relay; compare the fingerprint with the members before you do.
 
-
-def _install(folder: Path, file: Path) -> str:
+    A relay that replaces another takes over that one's directory (`cbm relay directory export`) up to the end that the
+    charter states. The fingerprint is that of charter version 1, with which every directory of the members begins.
+    """
     from exchange.wiring.relay import IDENTITY, install_charter
 
     identity = load(folder / IDENTITY, RELAY_IDENTITY)
-    return fingerprint(install_charter(folder, load(file, SIGNED_CHARTER), identity))
+    digest = install_charter(folder, load(file, SIGNED_CHARTER), identity, directory)
+    print_result({"charter": fingerprint(digest)}, as_json)
+
+
+@directory_app.command("export")
+def export(folder: Folder, out: NewFile, as_json: JsonFlag = False) -> None:
+    """Write the whole directory into a new file: for the relay that takes over from this one.
+
+    Stop the relay first. The next charter version states the size and the root hash that are printed here.
+    """
+    from exchange.process import running_at
+    from exchange.storage.relay_sqlite import read_entries
+    from exchange.wiring.relay_directory import read_directory, write_directory
+    from keys.merkle import Frontier
+    from keys.tiles import entry_hash
+
+    refuse_existing(out)
+    if running_at(folder) is not None:
+        note(f"warning: the relay in {folder} runs, and its directory may grow after this export")
+    write_directory(out, read_entries(folder))
+    tree = Frontier().extend(entry_hash(entry) for entry in read_directory(out))
+    print_result({"size": tree.size, "root_hash": fingerprint(tree.root), "file": str(out)}, as_json)
+
+
+@directory_app.command("show")
+def show(file: InFile, as_json: JsonFlag = False) -> None:
+    """Verify every entry of a directory file; tell its size, root hash and the charter in force.
+
+    Compare the fingerprint of version 1 with the one that you know: the file alone proves no charter.
+    """
+    from exchange.wiring.relay_directory import verified_directory
+    from keys.directory import handover_of
+
+    directory = verified_directory(file, None)
+    end = handover_of(directory)
+    told = {"size": end.size, "root_hash": fingerprint(end.root_hash), "charter": directory.charter.version}
+    versions = [fingerprint(record.digest) for record in directory.charters]
+    print_result({**told, "fingerprints": versions}, as_json)
 
 
 @relay_app.command("run")
@@ -94,11 +147,33 @@ def status(folder: Folder, as_json: JsonFlag = False) -> None:
         "directory_size": holdings.directory_size,
         "accepted": holdings.accepted,
         "held": holdings.held,
+        "logs": [_log(log, SystemClock().now()) for log in holdings.logs],
         "mailboxes": mailboxes,
     }
     print_result(told, as_json)
     if health != "ok":
         raise Refusal(f"the relay in {folder} is {health}: start it with `cbm relay run`")
+
+
+def _log(log: LogHoldings, now: int) -> dict[str, Any]:
+    """Of one log what an operator has to know: how far it is signed and published, by whom, how long ago."""
+    from keys.checkpoint import parse_signed
+    from keys.cosign import MEMBER_NAMES
+
+    published, cosigners = log.published, set[str]()
+    if published is not None:
+        signed = parse_signed(published.note)
+        names = {line.name for line in signed.signatures} - {signed.checkpoint.origin}
+        cosigners = {name.removeprefix(MEMBER_NAMES) for name in names}
+    return {
+        "log": log.name,
+        "size": log.size,
+        "signed_size": 0 if log.signed is None else log.signed.size,
+        "published_size": 0 if published is None else published.size,
+        "published": None if published is None else utc(published.time),
+        "age_seconds": None if published is None else max(0, now - published.time),
+        "cosigned_by": sorted(cosigners),
+    }
 
 
 async def _health(url: str) -> str:

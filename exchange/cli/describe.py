@@ -6,6 +6,7 @@ from exchange.cli.output import utc
 from keys.digests import charter_digest, epoch_key_id, fingerprint, key_id
 from schemas.canon import encode
 from schemas.charter import CHARTER, Charter, Relay
+from schemas.endings import Revocation, Withdrawal
 from schemas.files import CharterSignature, FileKind, RootPublic
 from schemas.statement import DirectoryEntry, SignedKeyRequest, SigningKey
 
@@ -39,9 +40,15 @@ def describe(kind: FileKind[Any], value: object) -> Description:
 
 def describe_charter(charter: Charter) -> Description:
     """A charter or its draft; the fingerprint is what the members compare."""
-    return {
+    told: Description = {
         "fingerprint": fingerprint(charter_digest(encode(CHARTER, charter))),
         "version": charter.version,
+    }
+    if charter.previous is not None:
+        told["previous"] = fingerprint(charter.previous)
+    if charter.handover is not None:
+        told["handover"] = {"size": charter.handover.size, "root_hash": fingerprint(charter.handover.root_hash)}
+    return told | {
         "created": utc(charter.created),
         "chairmanship": {
             "member": charter.chairmanship.member,
@@ -77,15 +84,23 @@ def _describe_entry(entry: DirectoryEntry) -> Description:
     statement = entry.statement
     if isinstance(statement, Charter):
         return {**signers, **describe_charter(statement)}
-    if isinstance(statement, SigningKey):
-        name, digest = "signing-key", key_id(statement.keys)
+    told = {"statement": entry.kind.name.lower().replace("_", "-"), "member": statement.member}
+    if isinstance(statement, Withdrawal):
+        told |= {"target": statement.target.name.lower(), "id": statement.id.hex()}
+    elif isinstance(statement, Revocation):
+        reason = statement.reason.name.lower().replace("_", "-")
+        told |= {"fingerprint": fingerprint(statement.key_id), "reason": reason, "created": utc(statement.created)}
+        if statement.compromised_at is not None:
+            told["compromised_at"] = utc(statement.compromised_at)
     else:
-        name, digest = f"epoch-key {statement.number}", epoch_key_id(statement.keys)
-    return {
-        "statement": name,
-        "member": statement.member,
-        "fingerprint": fingerprint(digest),
-        "valid_from": utc(statement.valid_from),
-        "valid_until": utc(statement.valid_until),
-        **signers,
-    }
+        if isinstance(statement, SigningKey):
+            digest = key_id(statement.keys)
+        else:
+            told["statement"] += f" {statement.number}"
+            digest = epoch_key_id(statement.keys)
+        told |= {
+            "fingerprint": fingerprint(digest),
+            "valid_from": utc(statement.valid_from),
+            "valid_until": utc(statement.valid_until),
+        }
+    return {**told, **signers}

@@ -1,6 +1,6 @@
 """Options and arguments that several commands share, and how their texts become values."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -57,6 +57,15 @@ def day(text: str | None) -> str | None:
         return None if text is None else date.fromisoformat(text if len(text) == 10 else "").isoformat()
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no day such as 2027-01-31") from None
+
+
+def moment(text: str) -> int:
+    """A time of RFC 3339, or a date: its beginning in UTC; Unix seconds. Raises BadParameter."""
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time such as 2026-11-24T09:00:00Z") from None
+    return int((value if value.tzinfo is not None else value.replace(tzinfo=UTC)).timestamp())
 
 
 def onward(text: str | None) -> str | None:

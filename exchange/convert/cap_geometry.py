@@ -50,23 +50,28 @@ def area_geometry(area: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _cut(points: Ring) -> list[Ring]:
-    """The parts of a ring on each side of the antimeridian; the ring itself when it stays on one, or rounds a pole."""
+    """The parts of a ring on each side of the antimeridian; the ring itself when it stays on one, or rounds a pole.
+
+    No part when it crosses it and has no area on either side.
+    """
     unrolled, turn = [points[0]], 0.0
     for (before, _), (longitude, latitude) in pairwise(points):
         step = longitude - before
         turn += -_ROUND if step > _HALF else _ROUND if step < -_HALF else 0.0
         unrolled.append([longitude + turn, latitude])
     longitudes = [longitude for longitude, _ in unrolled]
-    if turn or (min(longitudes) >= -_HALF and max(longitudes) <= _HALF):
+    if turn:
         return [points]
+    if min(longitudes) >= -_HALF and max(longitudes) <= _HALF:
+        # Not as it was given: the meridian has two names, and a ring with both of them would span the world.
+        return [unrolled]
     parts = []
     for centre in (-_ROUND, 0.0, _ROUND):
         part = _half(_half(unrolled, centre - _HALF, 1), centre + _HALF, -1)
         moved = [[longitude - centre, latitude] for longitude, latitude in part]
         if len({tuple(point) for point in moved}) >= _MIN_POINTS - 1:
             parts.append([*moved, moved[0]])
-    # One without any area leaves nothing on either side.
-    return parts or [points]
+    return parts
 
 
 def _half(points: Ring, edge: float, side: int) -> Ring:

@@ -7,8 +7,8 @@ import datetime
 import os
 import secrets
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,11 +16,13 @@ import trustme
 
 from exchange.errors import Unavailable
 from exchange.process import write_durably
-from exchange.wiring.node import create_node, create_token, install_statement
+from exchange.wiring.node import create_node, create_token
 from exchange.wiring.relay import create_relay, install_charter
+from exchange.wiring.statements import install_statement
 from keys.ceremony import assemble_charter, certify_signing_key, draft_charter, sign_charter
-from keys.identity import SigningIdentity
+from keys.identity import SIGNING_ENTROPY, SigningIdentity
 from keys.primitives import random_bytes
+from keys.token import TokenPlace
 from schemas.catalogue import edition
 from schemas.charter import Chairmanship, Member, Name, Role
 from schemas.files import SIGNED_CHARTER, SIGNING_REQUEST, decode_file, encode_file
@@ -35,6 +37,8 @@ MINISTRIES: Final = {
     "emergency": ("2.4.*",),
     "all": ("*",),
 }
+# Whoever watches a demonstration does not wait ten seconds for what it has published.
+_CHECKPOINT_EVERY: Final = 0.2
 # Below the ports that Linux gives to outgoing connections, so that a process that is killed finds its port free again;
 # each is handed out once.
 _PORTS: Final = iter(secrets.SystemRandom().sample(range(20_000, 32_000), 12_000))
@@ -54,10 +58,11 @@ def free_port() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where everything is: one folder for the relay, one for each node."""
+    """Where everything is: one folder for the relay, one for each node. `roots`: the members', for who made them."""
 
     folder: Path
     members: tuple[str, ...]
+    roots: Mapping[str, SigningIdentity] = field(default_factory=dict, repr=False)
 
     @property
     def relay(self) -> Path:
@@ -79,10 +84,20 @@ class Site:
 
 
 def build_site(
-    folder: Path, members: Sequence[str], now: int, relay_port: int, *, delivery: dict[str, int] | None = None
+    folder: Path,
+    members: Sequence[str],
+    now: int,
+    relay_port: int,
+    *,
+    delivery: dict[str, int] | None = None,
+    signing: Mapping[str, tuple[TokenPlace, bytes]] | None = None,
 ) -> Site:
-    """Make roots, relay, charter, nodes and tokens in an empty folder. `delivery`: settings of every node."""
-    site = Site(folder, tuple(members))
+    """Make roots, relay, charter, nodes and tokens in an empty folder. `delivery`: settings of every node.
+
+    `signing`: the PKCS#11 token, with its PIN, in which a member's Ed25519 key is made.
+    """
+    roots = {code: SigningIdentity.from_entropy(MemberId(code), random_bytes(SIGNING_ENTROPY)) for code in members}
+    site = Site(folder, tuple(members), roots)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_durably(site.passphrase_file, PASSPHRASE + b"\n", 0o600)
     certificate, key = _certificate(folder)
@@ -93,9 +108,9 @@ def build_site(
         "plain": False,
         "tls_cert": str(certificate),
         "tls_key": str(key),
+        "checkpoint_every": _CHECKPOINT_EVERY,
     }
     relay = create_relay(site.relay, values, PASSPHRASE)
-    roots = {code: SigningIdentity.from_entropy(MemberId(code), random_bytes(64)) for code in members}
     rows = [_row(MemberId(code), root) for code, root in roots.items()]
     chair = Chairmanship(MemberId(members[0]), now, now + 730 * DAY)
     draft = draft_charter(rows, chair, [relay], [edition().catalogue_id], (None, None), now)
@@ -104,7 +119,7 @@ def build_site(
     write_durably(folder / "charter.cbm", encode_file(SIGNED_CHARTER, charter))
     install_charter(site.relay, charter, relay)
     for code, root in roots.items():
-        _build_node(site, code, root, charter, relay_port, now)
+        _build_node(site, root, charter, relay_port, now, (signing or {}).get(code))
         if delivery:
             _append(site.node(code) / "node.toml", "delivery", delivery)
     return site
@@ -116,8 +131,14 @@ def _row(code: MemberId, root: SigningIdentity) -> Member:
 
 
 def _build_node(
-    site: Site, code: str, root: SigningIdentity, charter: DirectoryEntry, relay_port: int, now: int
+    site: Site,
+    root: SigningIdentity,
+    charter: DirectoryEntry,
+    relay_port: int,
+    now: int,
+    signing: tuple[TokenPlace, bytes] | None,
 ) -> None:
+    code = root.owner
     folder = site.node(code)
     settings: dict[str, str | int] = {
         "member": code,
@@ -125,7 +146,7 @@ def _build_node(
         "host": "127.0.0.1",
         "port": free_port(),
     }
-    create_node(folder, settings, charter, PASSPHRASE)
+    create_node(folder, settings, charter, PASSPHRASE, signing)
     request = decode_file(SIGNING_REQUEST, (folder / "signing-request.cbm").read_bytes())
     install_statement(folder, certify_signing_key(root, request, now - DAY, now + 730 * DAY, now))
     for ministry, measures in MINISTRIES.items():

@@ -11,6 +11,7 @@ from typing import Any, Final, Unpack
 
 from exchange.client import ClientError, NodeClient, Problem, Retry
 from exchange.client.node import Terms
+from exchange.demo.directory import revoke, witnessed
 from exchange.demo.ministry import Ministry
 from exchange.demo.processes import Processes
 from exchange.demo.report import RefusalSeen, Report
@@ -66,6 +67,8 @@ class WorkedExchange:
         await self._refused_by_receiver(site, processes, budget)
         await self._killed_in_mid_flight(processes)
         await self._count()
+        await self._log(site)
+        await self._revoked(site, budget)
 
     @asynccontextmanager
     async def _ministries_of(self, site: Site, processes: Processes) -> AsyncIterator[None]:
@@ -205,6 +208,22 @@ class WorkedExchange:
         held = report.sent == report.delivered > 0 and report.duplicates == 0
         detail = f"sent {report.sent}, delivered {report.delivered}, duplicates {report.duplicates}"
         report.step("count", held, detail)
+
+    async def _log(self, site: Site) -> None:
+        """The directory that all act by: the same for all, because they cosign it."""
+        found = await witnessed(site.node("UZB"))
+        members = ", ".join(found.members)
+        detail = f"the directory of {found.size} entries is cosigned by {len(found.members)} states ({members})"
+        self._report.step("log", len(found.members) >= found.needed, f"{detail}; {found.needed} are needed")
+
+    async def _revoked(self, site: Site, budget: str) -> None:
+        """XAA's root revokes its node's key; whoever has that key is nobody any more."""
+        published = await revoke(site, "XAA", "MNG", _PATIENCE)
+        refusal = await pass_on(site.node("XAA"), bytes.fromhex(budget), "UZB")
+        if refusal is not None:
+            self._report.refusals.append(RefusalSeen("relay", refusal, "XAA"))
+        detail = f"XAA's root revoked its node's key; the relay refused what that key signed: {refusal}"
+        self._report.step("revoked", published and refusal == "untrusted", detail)
 
     async def _send(
         self, sender: str, to: list[str], measure: str, record: dict[str, Any], **terms: Unpack[Terms]

@@ -19,15 +19,20 @@ CORES = (
     "exchange.audit.*",
     "exchange.consent.*",
     "exchange.delivery.*",
+    "exchange.node.checkup",
+    "exchange.node.following",
     "exchange.node.inbound",
     "exchange.node.outbound",
+    "exchange.node.watch",
     "exchange.records.*",
     "exchange.relay.admission",
     "exchange.relay.effects",
+    "exchange.relay.tlog_core",
+    "exchange.relay.tlog_panel",
 )
 PURE = ("keys.*", "schemas.*", "exchange.convert.*", *CORES)
 # What touches a key file, and the libraries' own randomness.
-IMPURE = ("keys.keystore", "keys.primitives")
+IMPURE = ("keys.keystore", "keys.mortal", "keys.primitives", "keys.token")
 INPUT_AND_OUTPUT = (
     "aiohttp",
     "asyncio",
@@ -49,9 +54,37 @@ INPUT_AND_OUTPUT = (
 CLOCK_AND_CHANCE = {"getrandom", "now", "today", "urandom", "utcnow", "uuid1", "uuid4"}
 RELAY_KEYS = tuple(
     f"keys.{name}"
-    for name in ("charter", "digests", "directory", "errors", "hybrid", "log", "merkle", "note", "verify")
+    for name in (
+        "charter",
+        "checkpoint",
+        "cosign",
+        "digests",
+        "directory",
+        "errors",
+        "hybrid",
+        "lines",
+        "merkle",
+        "note",
+        "origin",
+        "policy",
+        "proof",
+        "quorum",
+        "tiles",
+        "verify",
+        "view",
+        "witness",
+    )
 )
-SECRET_KEYS = ("keys.ceremony", "keys.identity", "keys.keystore", "keys.sealing", "keys.vault")
+SECRET_KEYS = (
+    "keys.ceremony",
+    "keys.identity",
+    "keys.keystore",
+    "keys.logsigner",
+    "keys.mortal",
+    "keys.sealing",
+    "keys.token",
+    "keys.vault",
+)
 
 
 def matches(module: str, patterns: tuple[str, ...]) -> bool:
@@ -91,10 +124,17 @@ RULES = (
         example=("keys.verify", "nacl"),
     ),
     Rule(
+        "one other module touches the driver of tokens",
+        who=PACKAGES,
+        but_not=("keys.token",),
+        forbidden=("pkcs11",),
+        example=("exchange.wiring.custody", "pkcs11"),
+    ),
+    Rule(
         "pure modules do no input or output and know no clock",
         who=PURE,
         but_not=IMPURE,
-        forbidden=(*INPUT_AND_OUTPUT, "keys.keystore"),
+        forbidden=(*INPUT_AND_OUTPUT, "keys.keystore", "keys.mortal", "keys.token"),
         example=("exchange.relay.core", "time"),
     ),
     Rule(
@@ -122,7 +162,14 @@ RULES = (
         "shells are given their engine",
         who=("exchange.relay", "exchange.node"),
         forbidden=("exchange.storage.*",),
-        allowed=("exchange.storage.port", "exchange.storage.node_port", "exchange.storage.node_values"),
+        allowed=(
+            "exchange.storage.port",
+            "exchange.storage.log_port",
+            "exchange.storage.node_port",
+            "exchange.storage.node_values",
+            "exchange.storage.resend_port",
+            "exchange.storage.trust_port",
+        ),
         example=("exchange.node.app", "exchange.storage.sqlite"),
     ),
     Rule(

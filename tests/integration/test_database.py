@@ -10,7 +10,7 @@ import pytest
 from exchange.node.transport import RelayClient
 from exchange.records.compiled import read_compilation
 from keys.digests import provision_digest
-from keys.verify import provision_fault, verify_header
+from keys.verify import Moment, provision_fault, verify_header
 from schemas.canon import decode
 from schemas.envelope import decode_header
 from schemas.limits import MAX_PROVISION
@@ -44,9 +44,11 @@ class States:
         return reply.json
 
     async def carry(self) -> None:
-        """Every node seals and sends, then every node takes what waits for it."""
+        """Every node seals and sends, the relay logs it, then every node takes what waits for it."""
         for one in self.nodes.values():
             await one.send()
+        # What carries others' Provisions is taken once its acceptance stands in the log.
+        await self.server.logged()
         for one in self.nodes.values():
             await one.pull()
             await one.pull()
@@ -101,7 +103,7 @@ async def test_a_source_in_an_edition_is_traceable_to_its_signed_provision_at_th
     (named,) = row["sources"]
     assert (named["providers"], named["onward"]) == (["KAZ"], "members")
     signed = decode(SIGNED_PROVISION, bytes.fromhex(named["signed"]), 2 * MAX_PROVISION)
-    assert provision_fault(signed, states.world.directory, states.world.now) is None
+    assert provision_fault(signed, Moment(states.world.directory, states.world.now)) is None
 
     path = f"/v1/messages/{row['message']}/attachments/0"
     listed = read_compilation((await states.apis["MNG"].ask("GET", path, states.tokens["MNG"])).body)

@@ -198,7 +198,7 @@ def _false_relay(folder: Path, site: Site, certificate: Path, key: Path) -> Site
     port = load_settings(site.relay).port
     values = {"name": "false", "host": "127.0.0.1", "port": port, "tls_cert": str(certificate), "tls_key": str(key)}
     relay = create_relay(folder / "relay", values, PASSPHRASE)
-    roots = {code: SigningIdentity.from_entropy(MemberId(code), random_bytes(64)) for code in site.members}
+    roots = {code: SigningIdentity.from_entropy(MemberId(code), random_bytes(96)) for code in site.members}
     rows = [Member(MemberId(code), Role.MEMBER, (Name("en", code),), root.public) for code, root in roots.items()]
     now = int(time.time())
     chair = Chairmanship(MemberId(site.members[0]), now, now + 730 * DAY)

@@ -1,6 +1,5 @@
 """Who may have a session: a signed challenge both ways, bound to this relay, this connection and this certificate."""
 
-import hashlib
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -18,6 +17,7 @@ from schemas.ids import SECRETARIAT, Digest
 from schemas.limits import MAX_CLOCK_AHEAD
 from schemas.receipt import SIGNED_ACKNOWLEDGEMENT
 from schemas.relayapi import Acks, Challenge, Deliver, Proof, Welcome, encode_frame
+from tests.support.entropy import derived
 from tests.support.relay import Server, Tls, relay
 from tests.support.world import World
 
@@ -84,7 +84,7 @@ async def test_nobody_has_a_session_in_another_member_s_name(server: Server) -> 
 
 async def test_a_challenge_that_another_relay_passes_on_is_refused(server: Server) -> None:
     """The other relay shows its victim this relay's nonce; the victim's answer names the relay that it talks to."""
-    other = SigningIdentity.from_entropy(SECRETARIAT, hashlib.sha512(b"other").digest())
+    other = SigningIdentity.from_entropy(SECRETARIAT, derived("other relay", size=96))
     async with server.connection() as session:
         challenge = await session.receive(Challenge)
         proof, _ = server.world.session("MNG", challenge.nonce, relay=other.key_id)

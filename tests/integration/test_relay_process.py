@@ -6,7 +6,6 @@ import json
 import signal
 import ssl
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
@@ -17,12 +16,14 @@ from keys.digests import charter_digest, key_id, sha256
 from keys.directory import begin
 from keys.verify import verify_receipt
 from schemas.canon import decode
+from schemas.charter import Relay
 from schemas.envelope import frame_prefix
 from schemas.limits import MAX_SMALL_OBJECT, MIB
 from schemas.receipt import SIGNED_RECEIPT
 from schemas.statement import read_entry
 from tests.support.relay_process import Process, cbm, identity_in, process, set_up
 from tests.support.waiting import until
+from tests.support.witnesses import witnessed, witnessing
 from tests.support.world import Sealed, World
 
 
@@ -41,10 +42,14 @@ async def post(http: aiohttp.ClientSession, url: str, sealed: Sealed) -> bytes:
         return answer
 
 
-async def publish(http: aiohttp.ClientSession, url: str, entries: Sequence[bytes]) -> None:
-    for entry in entries:
+async def publish(http: aiohttp.ClientSession, url: str, world: World, relay: Relay) -> None:
+    """The world's directory, cosigned by all its members."""
+    for entry in world.entries[1:]:
         async with http.post(url + "/v1/directory", data=entry) as response:
             assert response.status == 200, await response.text()
+    async with witnessing(world, relay.keys) as witnesses:
+        witnesses.url = url
+        await witnessed(http, url)
 
 
 async def test_a_killed_relay_has_everything_for_which_it_gave_a_receipt(tmp_path: Path, world: World) -> None:
@@ -63,7 +68,7 @@ async def test_a_killed_relay_has_everything_for_which_it_gave_a_receipt(tmp_pat
     async with aiohttp.ClientSession() as http:
         with process(folder) as first:
             url = await first.url()
-            await publish(http, url, world.entries[1:])
+            await publish(http, url, world, identity_in(folder))
             tasks = [asyncio.create_task(submit(number, sealed, http, url)) for number, sealed in everything]
             await until(lambda: len(receipts) >= 60)
             await first.end(signal.SIGKILL)
@@ -90,7 +95,7 @@ async def test_receipts_verify_under_the_charter(tmp_path: Path, world: World) -
     async with aiohttp.ClientSession() as http:
         with process(folder) as running:
             url = await running.url()
-            await publish(http, url, world.entries[1:])
+            await publish(http, url, world, relay)
             sealed = world.envelope(["MNG"])
             receipt = decode(SIGNED_RECEIPT, await post(http, url, sealed), 2 * MAX_SMALL_OBJECT)
             async with http.get(url + "/v1/directory") as response:
@@ -106,7 +111,7 @@ async def test_large_bodies_do_not_fill_the_memory(tmp_path: Path, world: World)
     async with aiohttp.ClientSession() as http:
         with process(folder) as running:
             url = await running.url()
-            await publish(http, url, world.entries[1:])
+            await publish(http, url, world, identity_in(folder))
             await asyncio.gather(*(post(http, url, sealed) for sealed in items))
             assert peak(running) < 200 * MIB
             assert sorted(path.stat().st_size for path in (folder / "bodies").iterdir()) == [64 * MIB] * 3
@@ -129,7 +134,27 @@ async def test_a_relay_stops_in_good_order(tmp_path: Path, world: World) -> None
     asked = cbm("relay", "status", "--dir", str(folder), "--json")
     assert (asked.returncode, json.loads(asked.stdout)["health"]) == (1, "stopped")
     events = [json.loads(line)["event"] for line in (tmp_path / "relay.log").read_text("utf-8").splitlines()]
-    assert events == ["relay.ready", "relay.stopped"]
+    assert [event for event in events if event.startswith("relay.")] == ["relay.ready", "relay.stopped"]
+
+
+async def test_the_status_tells_how_far_the_logs_are_and_who_cosigned(tmp_path: Path, world: World) -> None:
+    folder = set_up(tmp_path, world, "--plain")
+    with process(folder) as running:
+        url = await running.url()
+        before = json.loads(cbm("relay", "status", "--dir", str(folder), "--json").stdout)["logs"]
+        async with aiohttp.ClientSession() as http:
+            await publish(http, url, world, identity_in(folder))
+        after = json.loads(cbm("relay", "status", "--dir", str(folder), "--json").stdout)["logs"]
+    assert [(log["log"], log["size"], log["published_size"]) for log in before] == [
+        ("directory", 1, 0),
+        ("audit", 0, 0),
+    ]
+    assert (before[0]["published"], before[0]["age_seconds"], before[0]["cosigned_by"]) == (None, None, [])
+    directory = after[0]
+    assert directory["size"] == directory["signed_size"] == directory["published_size"] == len(world.entries)
+    assert set(directory["cosigned_by"]) <= {"KAZ", "MNG", "UZB", "XAA"}
+    assert len(directory["cosigned_by"]) >= 3
+    assert 0 <= directory["age_seconds"] < 60
 
 
 async def test_a_relay_that_died_is_not_reported_as_healthy(tmp_path: Path, world: World) -> None:

@@ -1,109 +1,17 @@
 """The offline commands, run as a user runs them: files in, files out, one line when something is wrong."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from exchange.cli.main import run
-from keys import ceremony, primitives
+from keys import ceremony
 from keys.directory import begin, extend
 from keys.identity import SigningIdentity
-from schemas.charter import Relay
-from schemas.files import ENTRY, RELAY_IDENTITY, SIGNED_CHARTER, SIGNING_REQUEST, decode_file, encode_file
-from schemas.ids import SECRETARIAT, Digest, MemberId
+from schemas.files import ENTRY, SIGNED_CHARTER, SIGNING_REQUEST, decode_file, encode_file
+from schemas.ids import Digest, MemberId
 from tests.support.entropy import derived
-
-PASSPHRASE = "correct horse battery"
-CODES = ("KAZ", "MNG", "UZB")
-DESCRIPTION = """
-editions = ["cica-catalogue-draft-2021-09-27"]
-chairmanship = {member = "KAZ", from = 2026-01-01, until = 2028-01-01}
-[[members]]
-code = "KAZ"
-role = "member"
-names = {en = "Kazakhstan", kk = "Қазақстан"}
-root = "KAZ.root.pub"
-[[members]]
-code = "MNG"
-role = "member"
-names = {en = "Mongolia"}
-root = "MNG.root.pub"
-[[members]]
-code = "UZB"
-role = "member"
-names = {en = "Uzbekistan"}
-root = "UZB.root.pub"
-[[relays]]
-identity = "relay.identity"
-"""
-
-Cbm = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(autouse=True)
-def _cheap_argon2(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(primitives, "ARGON2_OPS", 1)
-    monkeypatch.setattr(primitives, "ARGON2_MEMORY", 8192)
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The present folder, with a passphrase file that the environment names."""
-    monkeypatch.chdir(tmp_path)
-    passphrase = tmp_path / "passphrase"
-    passphrase.write_text(PASSPHRASE + "\n")
-    passphrase.chmod(0o600)
-    monkeypatch.setenv("CBM_PASSPHRASE_FILE", str(passphrase))
-    return tmp_path
-
-
-@pytest.fixture
-def cbm(folder: Path, capsys: pytest.CaptureFixture[str]) -> Cbm:
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = run(list(arguments))
-        shown = capsys.readouterr()
-        assert PASSPHRASE not in shown.out + shown.err
-        return code, shown.out, shown.err
-
-    return call
-
-
-@pytest.fixture
-def draft(folder: Path, cbm: Cbm) -> str:
-    """A draft of three Member States, with their roots beside it; its fingerprint."""
-    for code in CODES:
-        assert cbm("keys", "root", "create", "--member", code, "--out", f"{code}.root")[0] == 0
-    relay = SigningIdentity.from_entropy(SECRETARIAT, derived("cli", "relay", size=64))
-    identity = Relay("relay", relay.public, (Digest(bytes(32)),))
-    (folder / "relay.identity").write_bytes(encode_file(RELAY_IDENTITY, identity))
-    (folder / "charter.toml").write_text(DESCRIPTION)
-    told = ok(cbm("charter", "draft", "charter.toml", "--out", "draft", "--json"))
-    fingerprint: str = told["fingerprint"]
-    return fingerprint
-
-
-def ok(result: tuple[int, str, str]) -> dict[str, Any]:
-    code, out, err = result
-    assert (code, err) == (0, "")
-    told: dict[str, Any] = json.loads(out)
-    return told
-
-
-def one_line(result: tuple[int, str, str], code: int) -> str:
-    """The diagnostics of a command that failed with `code`."""
-    assert result[0] == code, result
-    assert result[1] == ""
-    assert result[2].startswith("cbm: ")
-    assert result[2].count("\n") == 1
-    return result[2]
-
-
-def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
+from tests.support.offline import CODES, DESCRIPTION, Cbm, names, ok, one_line
 
 
 def test_a_root_key_is_made_sealed_and_its_public_half_beside_it(folder: Path, cbm: Cbm) -> None:
@@ -178,7 +86,7 @@ def test_a_charter_is_not_assembled_without_every_member(folder: Path, cbm: Cbm,
 
 
 def test_a_signing_key_is_certified_and_enters_the_directory(folder: Path, cbm: Cbm, draft: str) -> None:
-    node = SigningIdentity.from_entropy(MemberId("KAZ"), derived("cli", "node", size=64))
+    node = SigningIdentity.from_entropy(MemberId("KAZ"), derived("cli", "node", size=96))
     asked = ceremony.request_signing_key(node, 1_700_000_000)
     (folder / "request").write_bytes(encode_file(SIGNING_REQUEST, asked))
     shown = ok(cbm("keys", "show", "request", "--json"))
@@ -197,7 +105,7 @@ def test_a_signing_key_is_certified_and_enters_the_directory(folder: Path, cbm: 
 
 
 def test_a_request_that_was_tampered_with_is_not_shown_as_true(folder: Path, cbm: Cbm) -> None:
-    node = SigningIdentity.from_entropy(MemberId("KAZ"), derived("cli", "node", size=64))
+    node = SigningIdentity.from_entropy(MemberId("KAZ"), derived("cli", "node", size=96))
     data = encode_file(SIGNING_REQUEST, ceremony.request_signing_key(node, 1_700_000_000))
     (folder / "request").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     assert "does not verify" in one_line(cbm("keys", "show", "request"), 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exchange.cli.output import Refusal, WrongUse
-from exchange.cli.passphrase import VARIABLE, read_passphrase
+from exchange.cli.passphrase import CREDENTIAL, CREDENTIALS, VARIABLE, read_passphrase
 from keys.errors import KeystoreFault
 
 
@@ -50,6 +50,60 @@ def test_the_option_goes_before_the_environment(tmp_path: Path, monkeypatch: pyt
 def test_empty_or_endless_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(Refusal, match="choose another"):
         read_passphrase(private(tmp_path, data), new=False, what="x")
+
+
+@pytest.fixture
+def credential(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What a service manager hands over, as systemd does: only this service may enter the folder."""
+    folder = tmp_path / "credentials"
+    folder.mkdir(mode=0o700)
+    path = folder / CREDENTIAL
+    path.write_bytes(b"from the service manager\n")
+    path.chmod(0o400)
+    folder.chmod(0o500)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setenv(CREDENTIALS, str(folder))
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    return path
+
+
+@pytest.mark.parametrize("mode", [0o400, 0o440, 0o600])
+def test_a_credential_of_the_service_manager_is_taken(credential: Path, mode: int) -> None:
+    """0440 is how an access list for the service shows."""
+    credential.chmod(mode)
+    assert read_passphrase(None, new=False, what="x") == b"from the service manager"
+
+
+def test_a_file_goes_before_the_credential(tmp_path: Path, credential: Path) -> None:
+    assert read_passphrase(private(tmp_path, b"from the option"), new=False, what="x") == b"from the option"
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o404, 0o420, 0o402])
+def test_a_credential_that_others_can_read_or_write_is_refused(credential: Path, mode: int) -> None:
+    credential.chmod(mode)
+    with pytest.raises(KeystoreFault, match="others"):
+        read_passphrase(None, new=False, what="x")
+
+
+def test_a_credential_that_others_can_replace_is_refused(credential: Path) -> None:
+    credential.parent.chmod(0o777)
+    with pytest.raises(KeystoreFault, match="others"):
+        read_passphrase(None, new=False, what="x")
+
+
+def test_a_credential_that_is_a_link_is_refused(credential: Path) -> None:
+    credential.parent.chmod(0o700)
+    credential.rename(credential.with_name("elsewhere"))
+    credential.symlink_to(credential.with_name("elsewhere"))
+    with pytest.raises(KeystoreFault):
+        read_passphrase(None, new=False, what="x")
+
+
+def test_a_service_without_this_credential_has_none(credential: Path) -> None:
+    credential.parent.chmod(0o700)
+    credential.unlink()
+    with pytest.raises(WrongUse, match="no passphrase"):
+        read_passphrase(None, new=False, what="x")
 
 
 def test_a_link_to_a_private_file_is_refused(tmp_path: Path) -> None:

@@ -4,18 +4,25 @@ from typing import Any
 
 import pytest
 
-from exchange.consent.decision import Ground, Ledger, Rule
+from exchange.consent.decision import Ground, Rule
+from schemas.endings import WithdrawalTarget
 from schemas.grant import SignedGrant
-from schemas.ids import ClassTag, MemberId, ProvisionId
+from schemas.ids import ClassTag
 from schemas.limits import DAY, MAX_CLOCK_AHEAD
 from schemas.provision import SignedProvision
 from schemas.terms import Onward, Precedence, Purpose
+from tests.support.changes import ChangingWorld, withdrawal
 from tests.support.judge import decide, grounds, rules
 from tests.support.world import NOW, Sealed, World
 
-KAZ = MemberId("KAZ")
-
 DAYS_LEFT = {"until": NOW + DAY}
+
+
+def withdrawn(member: str, name: bytes) -> World:
+    """The same world after a member has withdrawn what has this id."""
+    world = ChangingWorld()
+    world.publish(withdrawal(world.nodes[member], WithdrawalTarget.PROVISION, name, NOW))
+    return world
 
 
 def with_terms(world: World, to: list[str], sender: str = "KAZ", **terms: object) -> Sealed:
@@ -153,9 +160,9 @@ def test_another_purpose_than_the_providers_is_refused(world: World) -> None:
 def test_a_withdrawn_provision_is_not_transferred_any_more(world: World) -> None:
     sealed = world.envelope(["MNG"])
     provision = sealed.header.core.provisions[0].provision.id
-    assert rules(world, sealed, Ledger(withdrawn=frozenset({(KAZ, provision)}))) == {Rule.WITHDRAWN}
-    assert rules(world, sealed, Ledger(withdrawn=frozenset({(KAZ, ProvisionId(bytes(16)))}))) == set()
-    assert rules(world, sealed, Ledger(withdrawn=frozenset({(MemberId("XAA"), provision)}))) == set()
+    for other in (withdrawn("KAZ", bytes(16)), withdrawn("XAA", provision)):
+        assert rules(other, sealed) == set()
+    assert rules(withdrawn("KAZ", provision), sealed) == {Rule.WITHDRAWN}
 
 
 OPEN = [
@@ -194,7 +201,7 @@ def test_open_terms_end_with_the_provision_and_with_its_withdrawal(world: World)
     sealed = with_terms(world, ["UZB"], "MNG", onward=Onward.PUBLIC, **DAYS_LEFT)
     provision = sealed.header.core.provisions[0].provision.id
     assert rules(world, sealed, now=NOW + DAY + 1) == {Rule.ENDED}
-    assert rules(world, sealed, Ledger(withdrawn=frozenset({(KAZ, provision)}))) == {Rule.WITHDRAWN}
+    assert rules(withdrawn("KAZ", provision), sealed) == {Rule.WITHDRAWN}
 
 
 def forged(world: World, provision: SignedProvision) -> Sealed:

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from exchange.consent.decision import Ground, Ledger, Rule, Use
+from schemas.endings import WithdrawalTarget
 from schemas.grant import SignedGrant
 from schemas.ids import ClassTag, GrantId, MemberId, ProvisionId
 from schemas.limits import DAY, MAX_CLOCK_AHEAD
 from schemas.provision import SignedProvision
 from schemas.terms import Onward, Purpose
+from tests.support.changes import ChangingWorld, withdrawal
 from tests.support.judge import decide, grounds, rules
 from tests.support.world import NOW, Sealed, World
 
@@ -142,17 +144,24 @@ def test_a_holder_outside_the_audience_is_named_by_its_grant(single: Case) -> No
     assert grounds(single.world, single.forward(back, sender="UZB", to="MNG")) == {"MNG": Ground.AUDIENCE}
 
 
+def withdrawn(target: WithdrawalTarget, name: bytes) -> World:
+    """The same world after KAZ has withdrawn what has this id."""
+    world = ChangingWorld()
+    world.publish(withdrawal(world.nodes["KAZ"], target, name, NOW))
+    return world
+
+
 def test_a_withdrawn_grant_is_no_consent(single: Case) -> None:
     grant = single.grant()
-    ledger = Ledger(withdrawn=frozenset({(KAZ, grant.grant.id)}))
-    assert rules(single.world, single.forward(grant), ledger) == {Rule.NO_CONSENT}
+    world = withdrawn(WithdrawalTarget.GRANT, grant.grant.id)
+    assert rules(world, single.forward(grant)) == {Rule.NO_CONSENT}
     other = single.grant()
-    assert rules(single.world, single.forward(grant, other), ledger) == set()
+    assert rules(world, single.forward(grant, other)) == set()
 
 
 def test_withdrawing_the_provision_ends_its_grants(single: Case) -> None:
-    ledger = Ledger(withdrawn=frozenset({(KAZ, single.provision.provision.id)}))
-    assert rules(single.world, single.forward(single.grant()), ledger) == {Rule.WITHDRAWN}
+    world = withdrawn(WithdrawalTarget.PROVISION, single.provision.provision.id)
+    assert rules(world, single.forward(single.grant())) == {Rule.WITHDRAWN}
 
 
 def test_terms_of_the_provision_bind_a_grant_too(world: World) -> None:

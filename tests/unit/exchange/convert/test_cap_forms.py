@@ -5,8 +5,11 @@
 import copy
 import json
 import re
+from collections.abc import Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, product
+from math import fsum
+from operator import mul
 from typing import Any
 
 import pytest
@@ -163,6 +166,18 @@ def test_a_polygon_over_the_antimeridian_is_cut_there(polygon: str, parts: list[
         assert right_handed(ring) == ring
 
 
+def rings_of(geometry: dict[str, Any] | None) -> list[list[list[float]]]:
+    """The outer rings; none of what cannot be drawn."""
+    if geometry is None:
+        return []
+    whole = geometry["coordinates"]
+    return [ring for (ring,) in ([whole] if geometry["type"] == "Polygon" else whole)]
+
+
+def doubled_area(points: Sequence[Sequence[float]]) -> float:
+    return fsum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairwise(points))
+
+
 @given(
     st.tuples(st.floats(-180, 180), st.floats(-60, 60)),
     st.lists(st.tuples(st.floats(-80, 80), st.floats(-25, 25)), min_size=3, max_size=8),
@@ -171,14 +186,36 @@ def test_cutting_keeps_the_area(centre: tuple[float, float], offsets: list[tuple
     points = [(centre[0] + x, centre[1] + y) for x, y in [*offsets, offsets[0]]]
     wrapped = [((x + 180) % 360 - 180, y) for x, y in points]
     geometry = area_geometry({"polygon": [" ".join(f"{y:.9f},{x:.9f}" for x, y in wrapped)]})
-    assert geometry is not None
-    rings = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
-    whole = abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairwise(points)))
-    signed = [sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairwise(ring)) for (ring,) in rings]
-    if len(rings) == 1:
-        assert abs(abs(signed[0]) - whole) < 0.001
+    rings = rings_of(geometry)
+    whole = abs(doubled_area(points))
+    signed = [doubled_area(ring) for ring in rings]
+    # Each part is turned as RFC 7946 wants it: those of a line that crosses itself were not all turned alike.
+    turned = [abs(sum(map(mul, signed, signs))) for signs in product((1, -1), repeat=len(signed))]
+    assert min(abs(area - whole) for area in turned) < 0.001
     assert all(area >= -0.001 for area in signed)
-    assert all(-180 <= x <= 180 for (ring,) in rings for x, _ in ring)
+    assert all(-180 <= x <= 180 for ring in rings for x, _ in ring)
+
+
+@pytest.mark.parametrize(
+    ("polygon", "width"),
+    [
+        ("0,-180 1,-180 0,180 0,-180", 0),
+        ("0,180 1,-180 0,179 0,180", 1),
+        ("0,-180 1,180 0,-179 0,-180", 1),
+        ("0,180 1,-180 0.5,180 0,180", 0),
+    ],
+)
+def test_the_antimeridian_under_both_its_names_does_not_span_the_world(polygon: str, width: float) -> None:
+    (ring,) = rings_of(area_geometry({"polygon": [polygon]}))
+    longitudes = [x for x, _ in ring]
+    assert max(longitudes) - min(longitudes) == width
+
+
+@pytest.mark.parametrize(
+    "polygon", ["0,180 0,-179 0,-180 0,180", "0,179 2,-179 1,180 0,179", "0,180 1,-179 0,-180 0,180"]
+)
+def test_a_line_over_the_antimeridian_is_not_drawn_as_an_area(polygon: str) -> None:
+    assert area_geometry({"polygon": [polygon]}) is None
 
 
 def test_a_circle_of_no_radius_is_a_point() -> None:

@@ -27,6 +27,9 @@ def test_a_message_never_goes_back_or_leaves_an_end(old: M, new: M) -> None:
     if old is M.REFUSED and new is M.DELIVERED:
         # The relay said so; its recipients have the last word.
         assert message_may_move(old, new)
+    elif old is M.SEALED and new is M.QUEUED:
+        # Its node gives up the envelope and seals it anew.
+        assert message_may_move(old, new)
     elif old not in ORDER or new is M.RECEIVED:
         assert not message_may_move(old, new)
     elif new in ORDER:

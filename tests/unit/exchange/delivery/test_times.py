@@ -10,6 +10,7 @@ from keys.identity import EpochIdentity
 from schemas.ids import KeyId
 from schemas.limits import DAY, EXPIRY_MARGIN, HOUR, MAX_CLOCK_AHEAD, MAX_EPOCH_GRACE, MAX_LIFE, OUTBOX_LIMIT
 from schemas.statement import read_entry
+from tests.support.changes import ChangingWorld, revocation
 from tests.support.realm import EPOCH_GRACE, EPOCH_TERM, epoch_entry, epoch_statement
 from tests.support.world import NOW, Sealed, World
 
@@ -122,3 +123,15 @@ def test_a_fault_says_what_to_do_in_one_line(world: World) -> None:
         assert found is not None
         assert found.detail
         assert "\n" not in found.detail
+
+
+def test_an_envelope_sealed_to_an_epoch_that_was_ended_has_to_be_sealed_anew() -> None:
+    world = ChangingWorld()
+    sealed = world.envelope(["MNG", "UZB"])
+    before = world.directory.size
+    after = world.publish(revocation(world.roots["MNG"], world.nodes["MNG"].key_id, NOW))
+    found = time_fault(world.verified(sealed), after, NOW)
+    assert found is not None
+    assert (found.rule, found.recipient) == (TimeRule.EPOCH_ENDED, "MNG")
+    # What was accepted below the index of that stands.
+    assert time_fault(world.verified(sealed), after.as_of(before), NOW) is None

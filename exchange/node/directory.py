@@ -73,11 +73,11 @@ class DirectoryView(StoredDirectory):
                 if newest is not None:
                     raise Unavailable("no-checkpoint", "the relay shows no checkpoint of the directory any more")
             elif newest is None or note != newest.note:
-                rest = await self._follow(relay, parse_signed(note), now)
+                rest = await self._follow(relay, parse_signed(note))
             await self._look_ahead(relay, rest)
             await self._look_around(now)
 
-    async def _follow(self, relay: RelayClient, shown: SignedCheckpoint, now: int) -> Sequence[bytes]:
+    async def _follow(self, relay: RelayClient, shown: SignedCheckpoint) -> Sequence[bytes]:
         """Judge and adopt a checkpoint; gives what the relay holds beyond it."""
         size = shown.checkpoint.size
         if not 1 <= size <= MAX_DIRECTORY_SIZE:
@@ -94,7 +94,7 @@ class DirectoryView(StoredDirectory):
         if isinstance(found, Report):
             await self._guard.report(await self._proved(relay, found, shown.checkpoint, facts))
             raise DirectoryFault(found.kind.label, found.detail)
-        await self.adopt(growth, shown, found, now)
+        await self.adopt(growth, shown, found)
         return growth.rest
 
     async def _facts(self, origin: str) -> Facts:

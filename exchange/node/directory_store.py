@@ -39,7 +39,6 @@ class StoredDirectory:
     Attributes:
         current: what a quorum has cosigned; before the first checkpoint the pinned charter, or what was given by hand.
         pending: with the entries that the relay holds beyond it, verified: what this node has published or has not.
-        clock_fault: why this node's clock cannot be right, by the times of those who cosigned; None: it may be.
         gossip: the newest checkpoint, with the relay's Ed25519 line alone.
     """
 
@@ -54,7 +53,6 @@ class StoredDirectory:
         self._obeyed = 0
         self.current = log.view
         self.pending = log.view
-        self.clock_fault: str | None = None
         self.gossip = self._short()
 
     @classmethod
@@ -112,15 +110,28 @@ class StoredDirectory:
         """The checkpoint that proves that a decision at `time` under `size` entries was out of date."""
         return self._history.proof(size, time)
 
+    def clock_fault(self, now: int) -> str | None:
+        """Why this node's clock cannot be right, by the times of those who cosigned; None: it may be."""
+        ahead = self.updated - now
+        if ahead <= MAX_CLOCK_AHEAD:
+            return None
+        return f"a quorum of members states a time {ahead} s ahead of this clock: set the clock"
+
+    def age_fault(self, now: int) -> str | None:
+        """Why nothing may be sealed by this view any more; None while it may."""
+        newest = self.newest
+        if newest is None or newest.latest >= now - self._guard.max_age:
+            return None
+        hours = (now - newest.latest) // 3600
+        return f"the directory was cosigned {hours} hours ago and is too old to send by: see `cbm node doctor`"
+
     async def require_sending(self, recipients: Sequence[MemberId], now: int) -> None:
         """Raises Unavailable while nothing may be sent to one of these, or while the view is too old."""
-        newest, oldest = self.newest, now - self._guard.max_age
-        if newest is None:
+        if self.newest is None:
             raise Unavailable("directory-not-witnessed", "no quorum has cosigned the directory yet: wait for it")
-        if newest.latest < oldest:
-            hours = (now - newest.latest) // 3600
-            why = f"the directory was cosigned {hours} hours ago and is too old to send by: see `cbm node doctor`"
-            raise Unavailable("directory-stale", why)
+        fault = self.age_fault(now)
+        if fault is not None:
+            raise Unavailable("directory-stale", fault)
         await self._guard.require_no_hold(recipients)
 
     async def obey_by_hand(self) -> None:
@@ -130,7 +141,7 @@ class StoredDirectory:
             self.current = _obeying(self.current, stored)
             self._obeyed = len(stored)
 
-    async def adopt(self, growth: Growth, shown: SignedCheckpoint, quorum: Quorum, now: int) -> None:
+    async def adopt(self, growth: Growth, shown: SignedCheckpoint, quorum: Quorum) -> None:
         """Store, then use."""
         checkpoint, start = shown.checkpoint, self.current.size
         kept = KeptCheckpoint(checkpoint.size, checkpoint.root, quorum.first, quorum.time, shown.encode())
@@ -144,11 +155,6 @@ class StoredDirectory:
         self.current, self._obeyed, self._tree = _obeying(log.view, stored), len(stored), log.tree
         self._history.keep(kept)
         self.gossip = self._short()
-        ahead = quorum.time - now
-        self.clock_fault = None
-        if ahead > MAX_CLOCK_AHEAD:
-            self.clock_fault = f"a quorum of members states a time {ahead} s ahead of this clock: set the clock"
-            await self._guard.tell("clock", self.clock_fault)
 
     def _short(self) -> bytes | None:
         newest = self.newest

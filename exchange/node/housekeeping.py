@@ -54,7 +54,7 @@ class Housekeeper:
     async def tick(self) -> None:
         """Everything that is due now."""
         now = self._parts.clock.now()
-        for step in (self._epochs, self._obeyed, self._expiry, self._gaps, self._undelivered):
+        for step in (self._epochs, self._trust, self._expiry, self._gaps, self._undelivered):
             try:
                 await step(now)
             except ExchangeError as fault:
@@ -95,9 +95,15 @@ class Housekeeper:
         if destroyed:
             self._log.info("epochs.destroyed", numbers=destroyed)
 
-    async def _obeyed(self, _now: int) -> None:
-        """Obey what an operator gave this node by hand meanwhile."""
-        await self._parts.directory.obey_by_hand()
+    async def _trust(self, now: int) -> None:
+        """Obey what an operator gave this node by hand; tell of a clock and of a directory that cannot be trusted."""
+        directory = self._parts.directory
+        await directory.obey_by_hand()
+        # A node that was off for long looks for what is new before it complains.
+        age = directory.age_fault(now) if self.directory_fault is not None else None
+        for kind, fault in (("clock", directory.clock_fault(now)), ("directory-stale", age)):
+            if fault is not None:
+                await self._parts.guard.tell(kind, fault)
 
     async def _expiry(self, now: int) -> None:
         await self._parts.stores.evidence.expire(now)

@@ -81,8 +81,9 @@ class Witness:
 
     async def _not_now(self, before: Witnessed | None, now: int) -> str | None:
         """Why nothing may be cosigned; None when it may be."""
-        if self._parts.directory.clock_fault is not None:
-            return self._parts.directory.clock_fault
+        behind = self._parts.directory.clock_fault(now)
+        if behind is not None:
+            return behind
         if self._compared is not None:
             ahead = now - self._compared[0] - (asyncio.get_running_loop().time() - self._compared[1])
             if ahead > MAX_CLOCK_AHEAD:

@@ -233,6 +233,21 @@ async def test_an_old_checkpoint_in_place_of_a_newer_one_of_the_same_size(
     assert len(findings(kaz)) == 1
 
 
+async def test_a_relay_that_shows_no_checkpoint_at_all_does_not_hide_a_freeze(
+    world: World, relay: HostileRelay, kaz: TestNode
+) -> None:
+    relay.notes["KAZ"] = None
+    kaz.clock.time += 7 * DAY + 1
+    await kaz.housekeeper.tick()
+    assert kaz.alarms() == []
+    await kaz.housekeeper.look()
+    await kaz.housekeeper.tick()
+    assert kaz.alarms() == ["directory-stale"]
+    await kaz.write(["MNG"])
+    await kaz.send()
+    assert kaz.recipients() == {"MNG": "pending"}
+
+
 # A hidden revocation.
 
 
@@ -436,11 +451,9 @@ async def test_a_node_whose_clock_is_behind_cosigns_nothing(world: World, relay:
     relay.entries.append(another_epoch(world))
     relay.notes["KAZ"] = note_of(world, relay.entries, time=world.now + 121)
     await updated(kaz)
+    await kaz.housekeeper.tick()
     assert kaz.alarms() == ["clock"]
     request = asked(world, [b"one"], 0, AUDIT_LOG)
     assert (await kaz.link._witness.answer(request)).status is WitnessStatus.NOT_NOW
-    kaz.clock.time += 2
-    relay.entries.append(another_epoch(world, number=10))
-    relay.notes["KAZ"] = note_of(world, relay.entries, time=world.now + 121)
-    await updated(kaz)
+    kaz.clock.time += 1
     assert (await kaz.link._witness.answer(request)).status is WitnessStatus.COSIGNED

@@ -30,7 +30,7 @@ from tests.support.year_relay import Line, YearRelay
 
 URL: Final = "http://127.0.0.1:1"
 # A month, but for what is asked otherwise: nobody has to send heads to all others every day of a simulated year.
-_SETTINGS: Final = "\n[delivery]\nhead_after = 31536000\nhead_every = 31536000\n"
+_SETTINGS: Final = "\n[delivery]\nhead_after = 31536000\nhead_every = 31536000\ndirectory_max_age = 691200\n"
 _TERM: Final = 730 * DAY
 
 

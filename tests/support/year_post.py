@@ -85,9 +85,8 @@ class Fate:
 
 def fates(post: Post, node: YearNode) -> Iterator[Fate]:
     """The fates of all letters of a sender."""
-    envelopes = {
-        row["message"]: row for row in _rows(node.folder, "SELECT message, receipt, expires, fault FROM outbox")
-    }
+    query = "SELECT message, receipt, expires, fault FROM outbox ORDER BY created"
+    envelopes = {row["message"]: row for row in _rows(node.folder, query)}
     for row in _rows(node.folder, "SELECT message, member, state FROM recipients"):
         letter = post.letters.get(row["message"])
         if letter is None or letter.sender != node.code:
@@ -102,6 +101,12 @@ def fates(post: Post, node: YearNode) -> Iterator[Fate]:
             None if sent is None else sent["expires"],
             None if sent is None else sent["fault"],
         )
+
+
+def sealed_as(node: YearNode, letter: Letter) -> list[str]:
+    """What became of each envelope of a letter, the oldest first."""
+    rows = _rows(node.folder, "SELECT message, state FROM outbox ORDER BY created")
+    return [row["state"] for row in rows if row["message"] == letter.id]
 
 
 def outcomes(node: YearNode) -> Counter[str]:

@@ -8,6 +8,7 @@ about: who certifies another's key gains nothing by it, and takes nothing from t
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from types import MappingProxyType
 
 from keys.charter import verify_amendment, verify_first_charter
@@ -16,12 +17,12 @@ from keys.errors import BadSignature, DirectoryFull, Untrusted
 from keys.hybrid import verify_hybrid
 from keys.merkle import Frontier
 from keys.tiles import entry_hash
-from keys.view import CharterRecord, Directory, EpochRecord, RevocationRecord, SigningRecord
+from keys.view import CharterRecord, Directory, EpochRecord, RevocationRecord, SigningRecord, WithdrawalRecord
 from schemas.canon import encode
 from schemas.charter import Charter, Handover, HybridPublic
 from schemas.endings import Revocation, Withdrawal
-from schemas.ids import Digest, MemberId
-from schemas.limits import MAX_DIRECTORY_SIZE, MAX_MEMBER_ENTRIES, MAX_ROOT_ENTRIES
+from schemas.ids import Digest, KeyId, MemberId
+from schemas.limits import MAX_DIRECTORY_SIZE, MAX_KEY_ENTRIES, MAX_MEMBER_ENTRIES, MAX_ROOT_ENTRIES
 from schemas.statement import DIRECTORY_ENTRY, DirectoryEntry, EpochKey, SigningKey
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "EpochRecord",
     "RevocationRecord",
     "SigningRecord",
+    "WithdrawalRecord",
     "begin",
     "extend",
     "handover_of",
@@ -89,6 +91,7 @@ class _Growth:
         self._tree = _tree(directory)
         self._view = self._look(directory.charters)
         self._counts = self._counted()
+        self._certified = Counter((record.member, record.certifier) for record in self._by_keys())
         self._lines: dict[tuple[str, bytes], bytes] = {}
         for record in self._signing.values():
             self._lines.update(_note_keys(record))
@@ -126,12 +129,16 @@ class _Growth:
             MappingProxyType(self._withdrawn),
         )
 
+    def _by_keys(self) -> Iterator[EpochRecord | WithdrawalRecord]:
+        """What signing keys certified."""
+        yield from chain.from_iterable(self._epochs.values())
+        yield from self._withdrawn.values()
+
     def _counted(self) -> Counter[MemberId]:
         """How many entries each member has stated, since it became one."""
         placed = [(record.member, record.index) for record in self._signing.values()]
-        placed += [(record.member, record.index) for records in self._epochs.values() for record in records]
+        placed += [(record.member, record.index) for record in self._by_keys()]
         placed += [(record.member, record.index) for record in self._revoked.values()]
-        placed += [(member, index) for (member, _), index in self._withdrawn.items()]
         since: dict[MemberId, int] = {}
         for record in self._view.charters:
             since = {code: since.get(code, record.index) for code in record.codes}
@@ -141,6 +148,17 @@ class _Growth:
         if self._counts[member] >= most:
             raise DirectoryFull(f"{member} has {self._counts[member]} entries in the directory: no more fit", member)
         self._counts[member] += 1
+
+    def _count_by_key(self, member: MemberId, key: KeyId) -> None:
+        """A thief of one key must not use up what the member's next one needs."""
+        self._count(member, MAX_MEMBER_ENTRIES - MAX_ROOT_ENTRIES)
+        if self._certified[member, key] >= MAX_KEY_ENTRIES:
+            raise DirectoryFull(
+                f"the signing key {key.hex()[:16]} of {member} has certified {self._certified[member, key]} entries, "
+                "as many as a key may: if they are not the member's, revoke it; certify another",
+                member,
+            )
+        self._certified[member, key] += 1
 
     def _add_charter(self, entry: DirectoryEntry) -> None:
         charter = verify_amendment(entry, self._view.charter)
@@ -178,10 +196,10 @@ class _Growth:
 
     def _add_epoch(self, entry: DirectoryEntry, statement: EpochKey) -> None:
         code = statement.member
-        self._count(code, MAX_MEMBER_ENTRIES - MAX_ROOT_ENTRIES)
         certifier = self._certifier(entry, code, statement.created)
         if not self._view.in_force(certifier, self._size) or statement.valid_from > certifier.valid_until:
             raise Untrusted(f"an epoch of {code} is not certified by a signing key that is in force when it begins")
+        self._count_by_key(code, certifier.key_id)
         verify_hybrid(certifier.keys, entry.signatures[0], entry.context, entry.body)
         known, new = self._epochs.get(code, ()), epoch_key_id(statement.keys)
         # Of one key: who stole another of the member's has no say in how this one counts.
@@ -215,15 +233,15 @@ class _Growth:
 
     def _add_withdrawal(self, entry: DirectoryEntry, statement: Withdrawal) -> None:
         code = statement.member
-        self._count(code, MAX_MEMBER_ENTRIES - MAX_ROOT_ENTRIES)
         # A member that was removed may still withdraw: its Provisions stay binding, and so does its word about them.
         certifier = self._certifier(entry, code, statement.created)
         if (code, certifier.key_id) in self._revoked:
             raise Untrusted(f"a withdrawal of {code} is signed by a key that was revoked")
+        self._count_by_key(code, certifier.key_id)
         verify_hybrid(certifier.keys, entry.signatures[0], entry.context, entry.body)
         if (code, statement.id) in self._withdrawn:
             raise Untrusted(f"{code} has withdrawn {statement.id.hex()} already")
-        self._withdrawn[code, statement.id] = self._size
+        self._withdrawn[code, statement.id] = WithdrawalRecord(code, statement.id, self._size, certifier.key_id)
 
     def _certifier(self, entry: DirectoryEntry, member: MemberId, created: int) -> SigningRecord:
         """The member's signing key that the entry names, in whose term the statement was made."""

@@ -14,7 +14,7 @@ class Untrusted(KeyFault):
 
 
 class DirectoryFull(Untrusted):
-    """An entry too many; `member` is whose bound it exceeds, None when the directory itself is full."""
+    """An entry too many; `member` is whose or whose key's bound it exceeds, None when the directory itself is full."""
 
     def __init__(self, detail: str, member: str | None = None) -> None:
         """`detail` as of every fault."""

@@ -97,6 +97,16 @@ class RevocationRecord(_Placed):
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawalRecord(_Placed):
+    """That a provider withdrew the Grant or Provision with this `id`; `certifier` is the signing key that said so."""
+
+    member: MemberId
+    id: bytes
+    index: int
+    certifier: KeyId
+
+
+@dataclass(frozen=True, slots=True)
 class Directory:
     """An immutable verified view. Lookups raise Untrusted.
 
@@ -104,7 +114,7 @@ class Directory:
         charters: every version, the first one first; `charter` is the one in force.
         signing, revoked: by member and key id. A key may be revoked that was never published.
         epochs: of each member, in the order of the log; numbers ascend among those that one signing key certified.
-        withdrawn: provider and id of each Grant or Provision that it withdrew, and the index of that.
+        withdrawn: by provider and id of each Grant or Provision that it withdrew.
         obeyed: keys whose revocation reached this party on another way than by the log.
         tree: what the log's Merkle tree grows from; None in a view of the past, which does not grow.
         members, relays: those of the charter in force.
@@ -115,7 +125,7 @@ class Directory:
     signing: Mapping[tuple[MemberId, KeyId], SigningRecord]
     epochs: Mapping[MemberId, tuple[EpochRecord, ...]]
     revoked: Mapping[tuple[MemberId, KeyId], RevocationRecord]
-    withdrawn: Mapping[tuple[MemberId, bytes], int]
+    withdrawn: Mapping[tuple[MemberId, bytes], WithdrawalRecord]
     obeyed: frozenset[tuple[MemberId, KeyId]] = frozenset()
     tree: Frontier | None = field(default=None, compare=False, repr=False)
     members: Mapping[MemberId, Member] = field(init=False, compare=False, repr=False)
@@ -159,7 +169,7 @@ class Directory:
             signing=_mapping_below(self.signing, size),
             epochs=MappingProxyType({member: records for member, records in kept.items() if records}),
             revoked=_mapping_below(self.revoked, size),
-            withdrawn=MappingProxyType({name: index for name, index in self.withdrawn.items() if index < size}),
+            withdrawn=_mapping_below(self.withdrawn, size),
             tree=None,
         )
 

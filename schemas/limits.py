@@ -47,6 +47,9 @@ MAX_MEMBER_ENTRIES: Final = MAX_DIRECTORY_SIZE // MAX_MEMBERS
 # Of these, what only the root may use, a key a month for 20 years: who has stolen a node's key must not be able to use
 # up its member's part, and so keep the root from revoking it.
 MAX_ROOT_ENTRIES: Final = 256
+# Of the rest, the epochs and withdrawals that one signing key may certify: weekly epochs of a key of two years are 104.
+# A thief of such a key uses up an eighth of its member's part, and after the revocation the next key has a full share.
+MAX_KEY_ENTRIES: Final = (MAX_MEMBER_ENTRIES - MAX_ROOT_ENTRIES) // 8
 
 # The largest record is an alert that carries its original file (see record_limits); larger matter is an attachment.
 MAX_RECORD: Final = 4 * MIB
@@ -112,8 +115,10 @@ MAX_ACCEPTANCE: Final = 8 * KIB
 # Checkpoints that a judge verifies for one envelope. One may prove many acceptances, and each costs two verifications
 # for every cosigner.
 MAX_ORIGIN_CHECKPOINTS: Final = 8
-# The lines of a witness quorum, two thirds of 128 members with 3.4 KB each, and of the relay.
-MAX_ORIGIN_NOTE: Final = 384 * KIB
+# The two lines of each of 128 members (3,406 B), the relay's two (4,594 B) and the text (102 B): the first publication
+# may have those of all, and so may the quorum. A core that also holds 64 Provisions with a Grant and a proof for each
+# has room for eight checkpoints while there are up to 29 cosigners, for two with 120.
+MAX_ORIGIN_NOTE: Final = 432 * KIB
 
 # A checkpoint inside an envelope: origin, size, root, and the relay's Ed25519 line (some 300 bytes).
 MAX_GOSSIP: Final = KIB

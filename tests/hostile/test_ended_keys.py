@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+import keys.directory
 from keys.amendment import Changes
 from keys.directory import Directory, extend
-from keys.errors import BadSignature, KeyFault, Untrusted
+from keys.errors import BadSignature, DirectoryFull, KeyFault, Untrusted
 from keys.identity import SigningIdentity
 from schemas.canon import encode
 from schemas.charter import CHARTER, Charter
@@ -152,6 +153,28 @@ def test_a_thief_who_uses_up_the_numbers_does_not_outlive_them_beside_the_next_k
     world.publish(epoch_of(stolen, MAX_EPOCH, NOW))
     assert world.directory.epoch_at(MNG, NOW).number == MAX_EPOCH
     assert revoked(world).epoch_at(MNG, NOW).number == 9
+
+
+def test_a_thief_who_uses_up_what_a_key_may_certify(world: ChangingWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It costs the member the stolen key only: the root revokes it, and the next one certifies as many anew."""
+    stolen, known = world.nodes["MNG"], len(world.directory.epochs[MNG])
+    monkeypatch.setattr(keys.directory, "MAX_KEY_ENTRIES", known + 4)
+    flood = [
+        *(epoch_of(stolen, 9 + n, NOW) for n in range(2)),
+        *(withdrawal(stolen, WithdrawalTarget.GRANT, bytes([n]) * 16, NOW) for n in range(2)),
+    ]
+    world.publish(*flood)
+    for more in (epoch_of(stolen, 11, NOW), withdrawal(stolen, WithdrawalTarget.PROVISION, b"m" * 16, NOW)):
+        refused(world, DirectoryFull, more)
+    world.publish(certificate(term(NODE, NOW, NOW + 30 * DAY), world.roots["MNG"]))
+    refused(world, DirectoryFull, epoch_of(stolen, 11, NOW))
+    world.publish(epoch_of(NODE, 20, NOW))
+    directory = revoked(world)
+    assert directory.epoch_at(MNG, NOW).certifier == NODE.key_id
+    directory = world.publish(*(epoch_of(NODE, 21 + n, NOW) for n in range(known + 3)))
+    assert directory.epoch_at(MNG, NOW).number == 23 + known
+    refused(world, DirectoryFull, epoch_of(NODE, 98, NOW))
+    refused(world, Untrusted, epoch_of(stolen, 99, NOW))
 
 
 STRANGERS: dict[str, tuple[type[KeyFault], Callable[[ChangingWorld], DirectoryEntry]]] = {

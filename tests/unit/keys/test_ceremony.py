@@ -154,7 +154,8 @@ def test_a_withdrawal_by_the_node_stands_in_the_directory(
     entry = withdraw(world.nodes["KAZ"], b"n" * 16, NOW)
     assert entry.statement == Withdrawal(MemberId("KAZ"), target, b"n" * 16, NOW)
     after = extend(world.directory, [read_entry(encode(DIRECTORY_ENTRY, entry))])
-    assert after.withdrawn == {(MemberId("KAZ"), b"n" * 16): world.directory.size}
+    (record,) = after.withdrawn.values()
+    assert (record.member, record.id, record.index) == ("KAZ", b"n" * 16, world.directory.size)
 
 
 def test_a_root_withdraws_nothing() -> None:

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from keys.amendment import Changes
-from keys.directory import Directory, extend
+from keys.directory import Directory, WithdrawalRecord, extend
 from keys.errors import DirectoryFull, Untrusted
 from keys.identity import EpochIdentity, SigningIdentity
 from schemas.endings import WithdrawalTarget
-from schemas.ids import MemberId
-from schemas.limits import MAX_DIRECTORY_SIZE, MAX_MEMBER_ENTRIES, MAX_ROOT_ENTRIES
+from schemas.ids import KeyId, MemberId
+from schemas.limits import MAX_DIRECTORY_SIZE, MAX_KEY_ENTRIES, MAX_MEMBER_ENTRIES, MAX_ROOT_ENTRIES
 from schemas.statement import DirectoryEntry, read_entry
 from tests.support.changes import ChangingWorld, certificate, identity, party, revocation, withdrawal
 from tests.support.entropy import derived
@@ -49,9 +49,11 @@ def test_a_member_that_certifies_another_s_key_takes_nothing_from_it(world: Worl
 
 
 def with_epochs(directory: Directory, count: int) -> Directory:
-    """As if KAZ had published so many epochs."""
+    """As if KAZ had published so many epochs, each key of its as many as it may, and the present one none."""
     first_epoch = directory.epochs[KAZ][0]
-    return replace(directory, epochs={**directory.epochs, KAZ: (first_epoch,) * count})
+    keys = [KeyId(bytes([n]) * 32) for n in range(count // MAX_KEY_ENTRIES + 1)]
+    epochs = tuple(replace(first_epoch, certifier=keys[n // MAX_KEY_ENTRIES]) for n in range(count))
+    return replace(directory, epochs={**directory.epochs, KAZ: epochs})
 
 
 @pytest.mark.parametrize("together", [False, True])
@@ -75,6 +77,32 @@ def test_who_has_a_member_s_signing_key_cannot_use_up_what_its_root_needs(world:
             extend(full, [entry])
     saved = extend(full, [revocation(world.roots["KAZ"], thief.key_id, world.now), certified("KAZ", world)])
     assert saved.signing_key(KAZ, NEW.key_id, world.now).index == full.size + 1
+
+
+@pytest.mark.parametrize("last", ["epoch", "withdrawal"])
+def test_what_one_key_certifies_is_bounded_epochs_and_withdrawals_together(world: World, last: str) -> None:
+    key, stranger = world.nodes["KAZ"].key_id, KeyId(bytes(32))
+    first_epoch = world.directory.epochs[KAZ][0]
+    withdrawn = [WithdrawalRecord(KAZ, n.to_bytes(16), 1, key) for n in range(MAX_KEY_ENTRIES - 2)]
+    # What another key of the member's, or the same one of another member's, certified does not count.
+    withdrawn += [WithdrawalRecord(KAZ, b"other key" + bytes(7), 1, stranger), WithdrawalRecord(MNG, bytes(16), 1, key)]
+    almost = replace(
+        world.directory,
+        epochs={**world.directory.epochs, KAZ: (first_epoch, replace(first_epoch, certifier=stranger))},
+        withdrawn={(record.member, record.id): record for record in withdrawn},
+    )
+    thief = world.nodes["KAZ"]
+    entries = {
+        "epoch": epoch(world, thief),
+        "withdrawal": withdrawal(thief, WithdrawalTarget.GRANT, b"w" * 16, world.now),
+    }
+    full = extend(almost, [entries.pop(last)])
+    for entry in entries.values():
+        with pytest.raises(DirectoryFull, match=f"{key.hex()[:16]} of KAZ has certified 944 entries") as refused:
+            extend(full, [entry])
+        assert refused.value.member == KAZ
+    by_the_next = withdrawal(NEW, WithdrawalTarget.GRANT, b"n" * 16, world.now)
+    assert extend(full, [certified("KAZ", world), by_the_next]).size == full.size + 2
 
 
 def test_a_root_s_entries_are_bounded_too(world: World) -> None:

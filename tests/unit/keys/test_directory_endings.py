@@ -6,7 +6,7 @@ import pytest
 
 from keys.amendment import Changes
 from keys.ceremony import root_public
-from keys.directory import Directory, extend, obey
+from keys.directory import Directory, WithdrawalRecord, extend, obey
 from keys.errors import KeyFault, Untrusted
 from schemas.charter import Role
 from schemas.endings import WithdrawalTarget
@@ -193,7 +193,7 @@ def test_a_replaced_root_leaves_the_keys_that_it_certified_and_certifies_no_more
 def test_a_withdrawal_stands_under_its_provider_with_its_index(world: ChangingWorld, target: WithdrawalTarget) -> None:
     before = world.directory
     after = world.publish(withdrawal(world.nodes["MNG"], target, NAME, NOW))
-    assert after.withdrawn == {(MNG, NAME): before.size}
+    assert after.withdrawn == {(MNG, NAME): WithdrawalRecord(MNG, NAME, before.size, key_of(world))}
     assert (before.withdrawn, after.as_of(before.size).withdrawn) == ({}, {})
 
 

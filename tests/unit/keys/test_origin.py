@@ -5,12 +5,16 @@ from dataclasses import replace
 
 import pytest
 
+from keys.checkpoint import Checkpoint, SignedCheckpoint
+from keys.cosign import MEMBER_NAMES
 from keys.digests import logged_grant, logged_provision
+from keys.note import NoteSignature
 from keys.origin import Cosigned, Origin, cosigned_audit, origins_of, stood, unbounded
+from keys.quorum import origin_of
 from keys.verify import Moment, grant_fault, provision_fault
 from keys.view import Directory
-from schemas.ids import Digest, MemberId
-from schemas.limits import DAY, MAX_ORIGIN_CHECKPOINTS
+from schemas.ids import Digest, KeyId, MemberId
+from schemas.limits import DAY, MAX_MEMBERS, MAX_ORIGIN_CHECKPOINTS, MAX_ORIGIN_NOTE, MAX_TREE_SIZE
 from schemas.origin import OriginProof, Origins, joined
 from tests.support.changes import ChangingWorld, revocation
 from tests.support.origins import AuditLog
@@ -189,3 +193,14 @@ def test_a_key_that_is_in_no_directory_has_no_origin(case: Case) -> None:
     assert not stood(proved, digest, case.world.directory, MemberId("MNG"), key)
     assert not stood(proved, Digest(bytes(32)), case.world.directory, KAZ, key)
     assert not stood(proved, digest, case.world.directory, KAZ, case.world.nodes["MNG"].key_id)
+
+
+def test_a_checkpoint_that_every_member_of_the_largest_charter_cosigned_fits_into_a_proof() -> None:
+    """The lengths of what follows each line's key hash: a time and a signature, or the relay's signature alone."""
+    origin = origin_of("audit", KeyId(bytes(32)))
+    lines = [NoteSignature(origin, bytes(4), bytes(size)) for size in (64, 3309)]
+    for member in range(MAX_MEMBERS):
+        name = f"{MEMBER_NAMES}{member:03}"
+        lines += [NoteSignature(name, bytes(4), bytes(8 + size)) for size in (64, 2420)]
+    note = SignedCheckpoint(Checkpoint(origin, MAX_TREE_SIZE, Digest(bytes(32))), tuple(lines)).encode()
+    assert MAX_ORIGIN_NOTE - 2048 < len(note) <= MAX_ORIGIN_NOTE

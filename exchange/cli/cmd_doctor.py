@@ -15,13 +15,14 @@ Folder = Annotated[Path, typer.Option("--dir", metavar="DIR", file_okay=False, h
 
 
 def doctor(folder: Folder, passphrase_file: PassphraseFile = None, as_json: JsonFlag = False) -> None:
-    """Examine a node, running or stopped: clock, TLS, directory, keys, disk, permissions, the way to the relay.
+    """Examine a node, running or stopped: clock, TLS, directory, its quorum, keys, disk, permissions, the relay.
 
     Each finding is ok, warn or fail, with what to do; exit code 1 when one fails. Without the passphrase no signed
     request is sent to the relay.
     """
     from exchange.clock import SystemClock
-    from exchange.node.checkup import Level, examine
+    from exchange.node.checkup import examine
+    from exchange.node.checkup_facts import Level
     from exchange.wiring.doctor import gather
 
     facts = asyncio.run(gather(folder, _passphrase(folder, passphrase_file), _status(folder), SystemClock()))

@@ -4,11 +4,10 @@ A check is a function of `Facts`; the list at the end is what is run, in that or
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
-from schemas.limits import DAY, GIB, HOUR, MAX_BODY, MAX_CLOCK_AHEAD
+from exchange.node.checkup_facts import Facts, Finding, Level, QuorumFacts
+from schemas.limits import DAY, FRESH, GIB, HOUR, MAX_BODY, MAX_CLOCK_AHEAD
 
 # A relay's Date has whole seconds, and its answer takes some time.
 _CLOCK_CLOSE: Final = 5
@@ -18,90 +17,8 @@ _LEAST_DISK: Final = 4 * MAX_BODY
 _LITTLE_DISK: Final = 10 * GIB
 _DIRECTORY_OLD: Final = DAY
 _FEW_EPOCHS: Final = 4
-
-
-class Level(StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report: which check, how bad, what was found, what to do (empty when nothing is)."""
-
-    check: str
-    level: Level
-    what: str
-    todo: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RelayFacts:
-    """What came back from the relay; times are Unix seconds.
-
-    Attributes:
-        fault: why it could not be asked; then nothing else is known.
-        tls: whether the line is TLS, whose certificate the charter names (another one is a `fault`).
-        date: its clock, by the Date of its answer.
-        certificate_end: when its certificate ends.
-        round_trip: why a signed request was not answered as it must be; empty when it was; None when none was sent.
-        behind: directory entries that this node's store lacks, at least; None when it was not told.
-    """
-
-    fault: str | None
-    tls: bool = False
-    date: int | None = None
-    certificate_end: int | None = None
-    round_trip: str | None = None
-    behind: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFacts:
-    """The node's own keys as its store has them; times are Unix seconds.
-
-    `installed`: a root's statement is in the folder. `published`: it stands in the directory. `in_force`: nothing
-    ended it. `present_epoch`: a half that is here opens what is sealed now. `ahead`: epochs to come, with their halves.
-    """
-
-    installed: bool
-    published: bool
-    in_force: bool
-    valid_from: int
-    valid_until: int
-    present_epoch: bool
-    ahead: int
-    overdue: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessFacts:
-    """The process that runs on the folder: what it locked of its memory (bytes), its session, its directory's age."""
-
-    locked: int | None
-    session: bool
-    directory_updated: int | None
-    directory_fault: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Everything that the checks judge. `process` None: no node runs on the folder. `exposed`: files that others read.
-
-    `listen_certificate_end`: of the certificate that ministries see, None without TLS.
-    """
-
-    now: int
-    relay: RelayFacts
-    keys: KeyFacts
-    process: ProcessFacts | None
-    disk_free: int
-    exposed: tuple[str, ...]
-    swap: bool
-    listen_certificate_end: int | None = None
+# A directory that rests is cosigned anew every hour.
+_QUORUM_LATE: Final = 3 * HOUR
 
 
 def check_clock(facts: Facts) -> Iterator[Finding]:
@@ -165,6 +82,42 @@ def check_directory(facts: Facts) -> Iterator[Finding]:
         yield Finding("directory", Level.FAIL, f"the directory cannot be followed: {process.directory_fault}", todo)
     elif process.directory_updated is None or facts.now - process.directory_updated > _DIRECTORY_OLD:
         yield Finding("directory", Level.WARN, "the directory was not brought up to date for a day", "check the relay")
+
+
+def check_quorum(facts: Facts) -> Iterator[Finding]:
+    """Whether as many members' nodes cosign the directory as have to, and how many may be away."""
+    found = facts.quorum
+    if found is None:
+        what = "no quorum has cosigned a directory that this node has: nothing is sent before"
+        yield Finding("quorum", Level.FAIL, what, "start the node; if it stays so, ask which members' nodes are away")
+        return
+    told = f"{found.cosigners} members cosigned the newest directory that this node has, {found.needed} have to"
+    # A node that is stopped does not know what was cosigned since.
+    age = 0 if facts.process is None else facts.now - found.time
+    if found.cosigners < found.needed:
+        todo = "use nothing of this store: restore it from a backup, and tell the Secretariat"
+        yield Finding("quorum", Level.FAIL, told, todo)
+    elif age > _QUORUM_LATE:
+        level = Level.FAIL if age > FRESH else Level.WARN
+        todo = "if the relay is in reach, ask the Secretariat which members' nodes are away"
+        yield Finding("quorum", level, f"no quorum has cosigned the directory for {age // HOUR} hours", todo)
+    elif _no_margin(found):
+        todo = "ask the Secretariat which members' nodes are away: with one more of them nobody's directory goes on"
+        yield Finding("quorum", Level.WARN, told, todo)
+    else:
+        yield Finding("quorum", Level.OK, told)
+
+
+def check_holds(facts: Facts) -> Iterator[Finding]:
+    """For whom everything waits until an operator has decided."""
+    for hold in facts.held:
+        todo = (
+            f"check the proof in proofs/ with `cbm audit verify`, ask {hold.member} by another way than through the "
+            f"relay; when it is explained, `cbm node release-hold {hold.member}`"
+        )
+        yield Finding("holds", Level.WARN, f"everything for {hold.member} waits, for {hold.kind}", todo)
+    if not facts.held:
+        yield Finding("holds", Level.OK, "nothing is held back from any member")
 
 
 def check_keys(facts: Facts) -> Iterator[Finding]:
@@ -239,6 +192,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_relay,
     check_certificates,
     check_directory,
+    check_quorum,
+    check_holds,
     check_keys,
     check_epochs,
     check_machine,
@@ -248,6 +203,11 @@ CHECKS: Final[tuple[Check, ...]] = (
 def examine(facts: Facts, checks: Iterable[Check] = CHECKS) -> tuple[Finding, ...]:
     """The findings of all checks, in their order."""
     return tuple(finding for check in checks for finding in check(facts))
+
+
+def _no_margin(found: QuorumFacts) -> bool:
+    """Where the charter wants all, there is none to be had."""
+    return found.cosigners == found.needed < found.members
 
 
 def _ending(check: str, whose: str, end: int, now: int, todo: str) -> Finding:

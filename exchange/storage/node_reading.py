@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from exchange.errors import StoreFault
+from exchange.storage.trust_port import Hold, KeptCheckpoint
 
 DATABASE: Final = "node.db"
 
@@ -27,6 +28,23 @@ def read_directory(folder: Path) -> tuple[bytes, ...]:
     """All directory entries of the node in `folder`, in order. Raises StoreFault."""
     with _reading(folder) as connection:
         return tuple(row[0] for row in connection.execute("SELECT entry FROM directory ORDER BY position"))
+
+
+def read_checkpoint(folder: Path, most: int) -> KeptCheckpoint | None:
+    """The newest cosigned checkpoint of at most this size that the node in `folder` has. Raises StoreFault."""
+    columns = "size, root, first, latest, note, first_note"
+    with _reading(folder) as connection:
+        query = f"SELECT {columns} FROM checkpoints WHERE size <= ? ORDER BY size DESC LIMIT 1"  # noqa: S608  # own text
+        row = connection.execute(query, (most,)).fetchone()
+        return None if row is None else KeptCheckpoint(*row)
+
+
+def read_holds(folder: Path) -> tuple[Hold, ...]:
+    """The members to whom the node in `folder` sends nothing. Raises StoreFault."""
+    with _reading(folder) as connection:
+        return tuple(
+            Hold(*row) for row in connection.execute("SELECT member, since, kind, detail FROM holds ORDER BY member")
+        )
 
 
 def read_arrivals(folder: Path) -> tuple[Arrived, ...]:

@@ -1,8 +1,9 @@
 """Backups of a node and what becomes of one (docs/decisions/0022).
 
 There are two, to be kept in two places. `data`: settings, the root's statement, the store and its files, whose content
-is sealed. `keys`: what opens it, sealed under the passphrase: store key, signing identity, local key, a token's PIN.
-Neither holds the private half of an epoch, nor the other's part, nor a token of a ministry.
+is sealed, and proofs of alarms, which are no secrets. `keys`: what opens it, sealed under the passphrase: store key,
+signing identity, local key, a token's PIN. Neither holds the private half of an epoch, nor the other's part, nor a
+token of a ministry.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from typing import Final
 from exchange.errors import Invalid
 from exchange.node.access import Scope, make_token
 from exchange.node.config import CONFIG_FILE, load_config
+from exchange.node.guard import FOLDER as PROOFS
 from exchange.node.keyring import LOCAL, SIGNING
 from exchange.process import sole_owner, write_durably
 from exchange.storage.archive import read_archive, write_archive
@@ -38,7 +40,8 @@ _SETTINGS: Final = (CONFIG_FILE, REQUEST, STATEMENT)
 _SECRETS: Final = (STORE, SIGNING, LOCAL, TOKEN_PIN)
 _CONTENT: Final = re.compile(r"content/[0-9a-f]{32}")
 _SPOOLED: Final = re.compile(r"spool/[0-9a-f]{32}\.body")
-_FOLDERS: Final = ("content", "spool")
+_PROOF: Final = re.compile(rf"{PROOFS}/[0-9A-Za-z-]{{1,80}}\.cbm")
+_FOLDERS: Final = ("content", "spool", PROOFS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def back_up_data(folder: Path, out: Path, now: int) -> Backup:
             (stage / DATABASE).unlink(missing_ok=True)
             copy_store(folder, stage / DATABASE)
 
-        snapshot(folder, stage, _FOLDERS, copy, lambda: _named(stage / DATABASE))
+        snapshot(folder, stage, _FOLDERS, copy, lambda: _named(stage / DATABASE) | _proofs(folder))
         files = files_in(stage)
         digest = write_archive(out, DATA, {"member": member, "taken": now}, files)
     return Backup(out, digest, now, len(files))
@@ -108,6 +111,12 @@ def _named(store: Path) -> set[str]:
     return {*(f"content/{name}" for name in content), *(f"spool/{name}.body" for name in spooled)}
 
 
+def _proofs(folder: Path) -> set[str]:
+    """Each is complete before an alarm names it. Operators may take them elsewhere, or lay other files beside them."""
+    names = {f"{PROOFS}/{path.name}" for path in (folder / PROOFS).glob("*.cbm")}
+    return {name for name in names if _PROOF.fullmatch(name)}
+
+
 def _check(stage: Path, passphrase: bytes) -> str:
     """The parts are there, whole, and of one node; gives the digest of the charter that it pins."""
     config = load_config(stage)
@@ -145,7 +154,7 @@ async def _mark(stage: Path, taken: int, now: int) -> None:
 
 def _belongs_to_data(name: str) -> bool:
     fixed = (*_SETTINGS, DATABASE)
-    return name in fixed or _CONTENT.fullmatch(name) is not None or _SPOOLED.fullmatch(name) is not None
+    return name in fixed or any(pattern.fullmatch(name) for pattern in (_CONTENT, _SPOOLED, _PROOF))
 
 
 def _belongs_to_keys(name: str) -> bool:

@@ -10,20 +10,25 @@ from exchange.certificates import leaf
 from exchange.clock import Clock
 from exchange.errors import ExchangeError
 from exchange.hardening import locked_memory
-from exchange.node.checkup import Facts, KeyFacts, ProcessFacts, RelayFacts
+from exchange.node.checkup_facts import Facts, HoldFacts, KeyFacts, ProcessFacts, QuorumFacts, RelayFacts
 from exchange.node.config import NodeConfig, load_config
+from exchange.node.following import LOG
 from exchange.node.probe import probe, signed_round_trip
 from exchange.node.transport import RelayClient
 from exchange.process import process_of
+from exchange.storage.node_reading import read_checkpoint, read_holds
 from exchange.wiring.custody import KEYS, open_signing
 from exchange.wiring.epochs import list_epochs, node_directory
 from exchange.wiring.statements import installed_statement
+from keys.checkpoint import parse_signed
 from keys.digests import key_id
 from keys.directory import Directory
 from keys.errors import KeyFault
 from keys.identity import SigningIdentity
 from keys.mortal import ends
 from keys.primitives import certificate_end
+from keys.quorum import verify_cosigned
+from schemas.errors import DecodeError
 from schemas.ids import MemberId
 from schemas.statement import SigningKey
 
@@ -44,6 +49,8 @@ async def gather(folder: Path, passphrase: bytes | None, status: Mapping[str, ob
         relay=await _relay(config, directory, identity, clock),
         keys=_keys(folder, config, directory, now),
         process=None if status is None else _process(folder, status),
+        quorum=_quorum(folder, directory),
+        held=tuple(HoldFacts(hold.member, hold.kind) for hold in read_holds(folder)),
         disk_free=shutil.disk_usage(folder).free,
         exposed=_exposed(folder, config),
         swap=_swap(),
@@ -91,6 +98,21 @@ def _keys(folder: Path, config: NodeConfig, directory: Directory, now: int) -> K
         ahead=sum(epoch.valid_from > now for epoch in usable),
         overdue=overdue,
     )
+
+
+def _quorum(folder: Path, directory: Directory) -> QuorumFacts | None:
+    """Of the store, by which a stopped node is examined too; the relay could show another one."""
+    # A running node may have gone on meanwhile.
+    kept = read_checkpoint(folder, directory.size)
+    if kept is None or kept.note is None:
+        return None
+    view = directory.as_of(kept.size)
+    needed, members = view.charter.quorums.witness, len(view.charter.voters())
+    try:
+        _, quorum = verify_cosigned(parse_signed(kept.note), LOG, view)
+    except (KeyFault, DecodeError):
+        return QuorumFacts(0, needed, members, kept.latest)
+    return QuorumFacts(len(quorum.times), needed, members, kept.latest)
 
 
 def _process(folder: Path, status: Mapping[str, object]) -> ProcessFacts:

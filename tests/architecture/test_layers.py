@@ -20,6 +20,7 @@ CORES = (
     "exchange.consent.*",
     "exchange.delivery.*",
     "exchange.node.checkup",
+    "exchange.node.checkup_facts",
     "exchange.node.following",
     "exchange.node.inbound",
     "exchange.node.outbound",

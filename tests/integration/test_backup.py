@@ -3,19 +3,28 @@
 import shutil
 import sqlite3
 import tarfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from exchange.demo.processes import Processes
 from exchange.demo.site import PASSPHRASE
+from exchange.node.config import load_config
+from exchange.wiring.custody import open_signing
 from keys.ceremony import identity_of
 from keys.epochs import read_epoch
 from keys.keystore import Keystore
 from keys.mortal import MortalKeys
+from schemas.canon import encode
+from schemas.endings import WithdrawalTarget
+from schemas.relayapi import PATH_DIRECTORY
+from schemas.statement import DIRECTORY_ENTRY
 from tests.support.cbm import answer, cbm, line
+from tests.support.changes import withdrawal
 from tests.support.memory import found
 from tests.support.running import MEASURE, budget, build, client, in_state, ready_to_receive
 from tests.support.secrets import node_secrets
@@ -138,6 +147,34 @@ async def test_a_restored_node_reads_what_it_had_and_both_ways_go_on(site: Proce
 def alarms(folder: Path) -> set[str]:
     with closing(sqlite3.connect(f"{(folder / 'node.db').as_uri()}?mode=ro", uri=True)) as connection:
         return {row[0] for row in connection.execute("SELECT kind FROM alarms")}
+
+
+async def test_the_proof_of_an_alarm_outlives_the_node_s_disk(site: Processes, tmp_path: Path) -> None:
+    """Somebody publishes with MNG's key, which MNG's node can prove; the restored file proves it as well."""
+    home = site.site.node("MNG")
+    stolen = open_signing(home, load_config(home), PASSPHRASE)
+    entry = encode(DIRECTORY_ENTRY, withdrawal(stolen, WithdrawalTarget.PROVISION, bytes(16), int(time.time())))
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{site.url('relay')}{PATH_DIRECTORY}", data=entry, ssl=False) as published,
+    ):
+        assert published.status == 200
+
+    async def told() -> bool | None:
+        return "foreign-entry" in alarms(home) or None
+
+    await answered(told, "MNG's node knows that it did not make the entry")
+    (proof,) = (home / "proofs").glob("*.cbm")
+    (home / "proofs" / "letter to the members.odt").write_bytes(b"the operators' own file")
+    made = proof.read_bytes()
+    backups = await back_up(site, "MNG", tmp_path)
+    site.kill("MNG")
+    await restore(site, "MNG", backups)
+    assert [(path.name, path.read_bytes()) for path in (home / "proofs").iterdir()] == [(proof.name, made)]
+    assert proof.stat().st_mode & 0o777 == 0o600
+    charter = site.site.folder / "charter.cbm"
+    found = answer(await cbm("audit", "verify", proof, "--charter", charter, "--json"))
+    assert (found["kind"], found["observer"]) == ("foreign-entry", "MNG")
 
 
 async def test_a_backup_of_a_busy_node_is_of_one_moment(site: Processes, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """`cbm node doctor` on real processes: what is well, and what is wrong, each by breaking the real thing."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,27 @@ async def test_what_is_broken_is_found(site: Processes) -> None:
     away = await doctor(site)
     assert "relay" in line(away, 1)
     assert levels(away)["relay"] == "fail"
+
+
+async def test_a_member_that_is_held_and_a_directory_that_nobody_cosigned(site: Processes) -> None:
+    """The store as it is after an alarm about MNG, and as it is before the first checkpoint."""
+    store = site.site.node("KAZ") / "node.db"
+    site.stop("KAZ")
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("INSERT INTO holds VALUES ('MNG', 1, 'split-view', 'it was shown another directory')")
+    held = await doctor(site)
+    (row,) = [row for row in rows(held) if row["check"] == "holds"]
+    assert (held[0], row["level"]) == (0, "warn")
+    assert "release-hold MNG" in row["todo"]
+    (row,) = [row for row in rows(held) if row["check"] == "quorum"]
+    assert row["level"] == "ok"
+    assert row["what"].startswith("2 members cosigned")
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("UPDATE checkpoints SET note = CAST(replace(CAST(note AS TEXT), '/MNG', '/XAA') AS BLOB)")
+    assert "quorum" in line(await doctor(site), 1)
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("DELETE FROM checkpoints")
+    assert "quorum" in line(await doctor(site), 1)
 
 
 async def test_a_relay_with_another_certificate_is_no_relay(tmp_path: Path, site: Processes) -> None:

@@ -5,14 +5,25 @@ from typing import Any
 
 import pytest
 
-from exchange.node.checkup import CHECKS, Facts, Finding, KeyFacts, Level, ProcessFacts, RelayFacts, examine
+from exchange.node.checkup import CHECKS, examine
+from exchange.node.checkup_facts import (
+    Facts,
+    Finding,
+    HoldFacts,
+    KeyFacts,
+    Level,
+    ProcessFacts,
+    QuorumFacts,
+    RelayFacts,
+)
 from schemas.limits import DAY, GIB, HOUR, MAX_BODY, MAX_CLOCK_AHEAD
 from tests.support.world import NOW
 
 RELAY = RelayFacts(None, True, NOW, NOW + 90 * DAY, "", 0)
 KEYS = KeyFacts(True, True, True, NOW - DAY, NOW + 300 * DAY, True, 8, ())
 PROCESS = ProcessFacts(2**20, True, NOW, None)
-WELL = Facts(NOW, RELAY, KEYS, PROCESS, 100 * GIB, (), True, NOW + 90 * DAY)
+QUORUM = QuorumFacts(cosigners=20, needed=19, members=28, time=NOW)
+WELL = Facts(NOW, RELAY, KEYS, PROCESS, QUORUM, (), 100 * GIB, (), True, NOW + 90 * DAY)
 
 # What is changed about facts that are well, and the one finding that comes of it.
 FAULTS: dict[str, tuple[dict[str, Any], str, Level, str]] = {
@@ -42,6 +53,12 @@ FAULTS: dict[str, tuple[dict[str, Any], str, Level, str]] = {
     "no-present-epoch": ({"keys": {"present_epoch": False}}, "epochs", Level.FAIL, "sealed"),
     "few-epochs": ({"keys": {"ahead": 3}}, "epochs", Level.WARN, "3 epochs"),
     "a-half-that-outlives-its-time": ({"keys": {"overdue": ("epoch-7",)}}, "epochs", Level.FAIL, "epoch-7"),
+    "no-cosigned-directory": ({"quorum": None}, "quorum", Level.FAIL, "nothing is sent"),
+    "a-checkpoint-without-a-quorum": ({"quorum": {"cosigners": 18}}, "quorum", Level.FAIL, "18 members"),
+    "a-quorum-that-no-member-may-leave": ({"quorum": {"cosigners": 19}}, "quorum", Level.WARN, "19 have to"),
+    "a-quorum-that-is-late": ({"quorum": {"time": NOW - 3 * HOUR - 1}}, "quorum", Level.WARN, "3 hours"),
+    "a-quorum-that-is-away": ({"quorum": {"time": NOW - DAY - 1}}, "quorum", Level.FAIL, "24 hours"),
+    "a-member-that-is-held": ({"held": (HoldFacts("MNG", "split-view"),)}, "holds", Level.WARN, "MNG waits"),
     "a-full-disk": ({"disk_free": 4 * MAX_BODY - 1}, "disk", Level.FAIL, "GiB"),
     "a-nearly-full-disk": ({"disk_free": 10 * GIB - 1}, "disk", Level.WARN, "GiB"),
     "a-file-that-others-read": ({"exposed": ("keys/store.key",)}, "permissions", Level.FAIL, "keys/store.key"),
@@ -68,7 +85,7 @@ def test_what_is_well_is_said_to_be() -> None:
     assert {finding.level for finding in findings} == {Level.OK}
     checks = {finding.check for finding in findings}
     assert checks >= {"process", "clock", "relay", "round-trip", "tls", "directory", "signing-key", "epochs", "disk"}
-    assert "permissions" in checks
+    assert checks >= {"permissions", "quorum", "holds"}
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -86,6 +103,20 @@ def test_a_stopped_node_is_examined_too() -> None:
         ("process", Level.WARN),
         ("directory", Level.WARN),
     }
+
+
+def test_a_quorum_of_all_has_no_margin_to_lose() -> None:
+    assert bad(replace(WELL, quorum=QuorumFacts(cosigners=2, needed=2, members=2, time=NOW))) == []
+
+
+def test_a_stopped_node_does_not_know_what_was_cosigned_since() -> None:
+    facts = replace(WELL, process=None, quorum=replace(QUORUM, time=NOW - 30 * DAY))
+    assert {finding.check for finding in bad(facts)} == {"process"}
+
+
+def test_a_hold_says_how_it_is_ended() -> None:
+    (finding,) = bad(replace(WELL, held=(HoldFacts("MNG", "split-view"),)))
+    assert "cbm node release-hold MNG" in finding.todo
 
 
 def test_memory_that_is_not_locked_is_no_matter_without_swap() -> None:

@@ -63,9 +63,9 @@ class LogStore(Protocol):
     async def save_checkpoint(self, log: str, checkpoint: StoredCheckpoint) -> None:
         """Store a checkpoint, or a note of the same size with other cosignatures; published once, it stays so.
 
-        One that is published replaces what was signed and never published before it. Of those that were published more
-        than an hour ago the last of each day is kept; of the audit log also the first and the last under each size of
-        the directory: a proof says little when the directory has grown between an acceptance and its checkpoint.
+        One that is published replaces what was signed and never published before it. Of those that were first published
+        more than an hour ago the last of each day is kept; of the audit log also the first and the last under each size
+        of the directory: a proof says little when the directory has grown between an acceptance and its checkpoint.
         """
         ...
 

@@ -63,18 +63,20 @@ def leaf_of(connection: sqlite3.Connection, sender: MemberId, envelope: Envelope
 def save(connection: sqlite3.Connection, log: str, checkpoint: StoredCheckpoint) -> None:
     """Insert or replace by (log, size), and delete what need not be kept any more."""
     connection.execute(
-        "INSERT INTO checkpoints (log, size, note, published, time, view, first)"
-        " VALUES (:log, :size, :note, :published, :time, :view, iif(:published, :note, NULL))"
+        "INSERT INTO checkpoints (log, size, note, published, time, view, first, since)"
+        " VALUES (:log, :size, :note, :published, :time, :view,"
+        " iif(:published, :note, NULL), iif(:published, :time, 0))"
         " ON CONFLICT DO UPDATE SET note = excluded.note, published = max(published, excluded.published),"
-        " time = excluded.time, view = iif(published, view, excluded.view), first = ifnull(first, excluded.first)",
+        " time = excluded.time, view = iif(published, view, excluded.view), first = ifnull(first, excluded.first),"
+        " since = iif(published, since, excluded.since)",
         {"log": log, **asdict(checkpoint)},
     )
     if not checkpoint.published:
         return
     connection.execute("DELETE FROM checkpoints WHERE log = ? AND published = 0 AND size < ?", (log, checkpoint.size))
     connection.execute(
-        "DELETE FROM checkpoints AS old WHERE log = ? AND published = 1 AND time < ? AND EXISTS (SELECT 1 FROM"  # noqa: S608  # own text
-        " checkpoints WHERE log = old.log AND published = 1 AND size > old.size AND time / ? = old.time / ?)"
+        "DELETE FROM checkpoints AS old WHERE log = ? AND published = 1 AND since < ? AND EXISTS (SELECT 1 FROM"  # noqa: S608  # own text
+        " checkpoints WHERE log = old.log AND published = 1 AND size > old.size AND since / ? = old.since / ?)"
         f" AND (log = ? OR (EXISTS ({_SAME} AND size < old.size) AND EXISTS ({_SAME} AND size > old.size)))",
         (log, checkpoint.time - _KEEP_ALL, DAY, DAY, DIRECTORY),
     )

@@ -137,6 +137,21 @@ async def test_what_is_cosigned_again_makes_no_leaf_younger(bench: Bench) -> Non
     assert (covering.note, newest.note) == (b"first", b"an hour later")
 
 
+async def test_what_is_cosigned_again_while_the_log_rests_is_kept_as_of_its_own_day(bench: Bench) -> None:
+    """The last acceptance of Friday keeps its checkpoint of Friday when Monday's come."""
+    friday, view = NOW // DAY * DAY + 10 * HOUR, 5
+    published = replace(checkpoint(3, published=True, note=b"friday", time=friday), view=view)
+    await bench.store.save_checkpoint(AUDIT, replace(published, size=2))
+    monday = friday + 3 * DAY
+    for time in range(friday, monday, HOUR):
+        await bench.store.save_checkpoint(AUDIT, replace(published, note=b"friday" * (1 + (time > friday)), time=time))
+    for size, hours in ((4, 0), (5, 1), (6, 3)):
+        await bench.store.save_checkpoint(AUDIT, replace(published, size=size, note=b"", time=monday + hours * HOUR))
+    covering = await bench.store.covering_checkpoint(AUDIT, 2)
+    assert covering is not None
+    assert (covering.size, covering.note) == (3, b"friday")
+
+
 async def test_holdings_tell_both_logs(bench: Bench) -> None:
     await bench.store.append(b"entry", 0)
     await accept(bench, arrival(1))

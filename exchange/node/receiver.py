@@ -18,12 +18,14 @@ from exchange.node.judging import Judge
 from exchange.node.opening import Opened, open_envelope
 from exchange.node.parts import Parts
 from exchange.node.receipts import tell_out_of_date
-from exchange.storage.node_values import Alarm
+from exchange.storage.node_values import Alarm, ReceivedEnvelope
 from keys.digests import header_digest
 from keys.errors import KeyFault
 from keys.verify import verify_header
+from schemas.canon import decode
 from schemas.envelope import Core
-from schemas.receipt import Outcome
+from schemas.limits import MAX_SMALL_OBJECT
+from schemas.receipt import SIGNED_ACKNOWLEDGEMENT, Outcome
 from schemas.wrap import Wrap
 
 
@@ -56,7 +58,7 @@ class Receiver:
         self._log = get_logger("receiver")
 
     async def known(self, delivered: Delivered) -> bytes | None:
-        """The acknowledgement that this very envelope got before; None for a new one.
+        """The acknowledgement that this very envelope gets again; None for a new one.
 
         Raises RefusedEnvelope when its sender signed another header under the same id, PutOff when somebody else made
         one.
@@ -66,7 +68,7 @@ class Receiver:
         if before is None:
             return None
         if before.header_digest == header_digest(delivered.header):
-            return before.acknowledgement
+            return await self._again(delivered, before)
         try:
             verify_header(delivered.header, self._parts.directory.current, core.created)
         except KeyFault as fault:
@@ -74,6 +76,19 @@ class Receiver:
         detail = f"{core.sender} signed two headers under envelope {core.id.hex()}"
         await self._alarms.tell(f"equivocation:{core.sender}:{core.id.hex()}", "equivocation", core.sender, detail)
         raise RefusedEnvelope("equivocation", detail)
+
+    async def _again(self, delivered: Delivered, before: ReceivedEnvelope) -> bytes:
+        """The answer that it got before. It comes again because the relay has none.
+
+        By then the key that signed the answer may have ended, and would be refused for ever: the one in use signs it.
+        """
+        identity, core = self._parts.keyring.signing, delivered.header.core
+        given = decode(SIGNED_ACKNOWLEDGEMENT, before.acknowledgement, 2 * MAX_SMALL_OBJECT).acknowledgement
+        if given.key_id == identity.key_id:
+            return before.acknowledgement
+        ack = acknowledgement(identity, delivered.header, given.outcome, self._parts.clock.now())
+        await self._parts.stores.inbox.save_answer(core.sender, core.id, ack)
+        return ack
 
     async def admit(self, delivered: Delivered) -> Admitted | bytes:
         """Judge header and receipt; gives the acknowledgement, which is committed, of one that is refused.

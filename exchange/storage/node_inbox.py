@@ -69,6 +69,15 @@ class SqliteInbox:
 
         return await self._db.write(job)
 
+    async def save_answer(self, sender: str, envelope: bytes, acknowledgement: bytes) -> None:
+        """See the port."""
+        await self._db.write(
+            lambda c: c.execute(
+                "UPDATE received SET acknowledgement = ? WHERE sender = ? AND envelope = ?",
+                (acknowledgement, sender, envelope),
+            )
+        )
+
     async def digest_at(self, sender: str, stream: bytes, number: int) -> bytes | None:
         """See the port."""
 

@@ -140,6 +140,10 @@ class InboxStore(Protocol):
         """
         ...
 
+    async def save_answer(self, sender: str, envelope: bytes, acknowledgement: bytes) -> None:
+        """The answer to an envelope that is here, under another key of this node than the one before."""
+        ...
+
     async def digest_at(self, sender: str, stream: bytes, number: int) -> bytes | None:
         """Digest of the header that had this number, when it is known."""
         ...

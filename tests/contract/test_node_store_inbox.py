@@ -58,6 +58,14 @@ async def test_the_same_envelope_once_more_changes_nothing(store: NodeStore) -> 
     assert await store.dump() == before
 
 
+async def test_an_answer_is_given_anew(store: NodeStore) -> None:
+    await store.inbox.save_received(received(1), received_message(1), arrival(1), ())
+    await store.inbox.save_answer("KAZ", name(1, "e"), b"under another key")
+    await store.inbox.save_answer("UZB", name(1, "e"), b"of another's envelope")
+    await store.reopen()
+    assert await store.inbox.received("KAZ", name(1, "e")) == replace(received(1), acknowledgement=b"under another key")
+
+
 async def test_an_id_is_its_senders_own(store: NodeStore) -> None:
     await store.inbox.save_received(received(1, sender="UZB"), None, None, ())
     assert await store.inbox.received("KAZ", name(1, "e")) is None

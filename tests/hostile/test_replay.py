@@ -19,6 +19,7 @@ from tests.support.attacks import (
     relay_facts,
     same_id,
 )
+from tests.support.changes import identity
 from tests.support.hostile_relay import HostileRelay
 from tests.support.node import TestNode, manifest_of, ministry, node, request_of, sealed_by
 from tests.support.relay import Server
@@ -42,6 +43,24 @@ class TestReplay:
         assert (mng.rows("received"), mng.alarms()) == (evidence, [])
         assert len(relay.acknowledged) == 4
         assert len(set(relay.acknowledged)) == 1
+
+    async def test_after_a_renewal_it_is_answered_as_before_by_the_key_in_use(
+        self, world: World, relay: HostileRelay, mng: TestNode
+    ) -> None:
+        """The relay takes no answer any more under the key that was in use when it came."""
+        relay.accept(sealed_by(world, "KAZ", ("MNG",)))
+        await mng.pull()
+        before, first = mng.facts(), mng.parts.keyring.signing.key_id
+        mng.parts.keyring.signing = identity("next", "MNG")
+        mng.clock.time += 10
+        for _ in range(2):
+            await mng.pull()
+        assert mng.facts() == before
+        answers = relay.answers()
+        next_key = mng.parts.keyring.signing.key_id
+        assert [answer.key_id for answer in answers] == [first, next_key, next_key]
+        assert {answer.outcome for answer in answers} == {Outcome.DELIVERED}
+        assert relay.acknowledged[1] == relay.acknowledged[2] == mng.rows("received")[0]["acknowledgement"]
 
     async def test_a_replay_with_a_fresh_receipt_is_answered_as_before(
         self, world: World, relay: HostileRelay, mng: TestNode

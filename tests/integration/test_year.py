@@ -39,8 +39,7 @@ from tests.support.year_halves import all_files, found_in, key_files
 from tests.support.year_pace import LEAST, MOST, checkpoints_by_day, spread
 from tests.support.year_post import Fate, alarms, fates, outcomes, sealed_as
 
-# Minutes of a core each: with the long runs.
-pytestmark = [pytest.mark.timeout(1200), pytest.mark.soak]
+pytestmark = [pytest.mark.timeout(1200)]
 
 MEMBERS: Final = (*FOUNDERS, *NEWCOMERS.values())
 
@@ -89,7 +88,10 @@ class Lived:
 FINER: Final = Plan(letters=8, refresh=1, share=1.0)
 
 
-@pytest.fixture(scope="module", params=[Plan(), FINER], ids=["year", "finer"])
+# The finer year takes minutes of a core: with the long runs.
+@pytest.fixture(
+    scope="module", params=[pytest.param(Plan(), id="year"), pytest.param(FINER, id="finer", marks=pytest.mark.soak)]
+)
 def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
     """The year."""
     folder = tmp_path_factory.mktemp("year")

@@ -37,7 +37,7 @@ from tests.support.year_book import BEGIN, Plan
 from tests.support.year_calendar import CUT, FOUNDERS, LETTERS, NEWCOMERS, OFF, Calendar
 from tests.support.year_halves import all_files, found_in, key_files
 from tests.support.year_pace import LEAST, MOST, checkpoints_by_day, spread
-from tests.support.year_post import Fate, alarms, fates, outcomes, sealed_as
+from tests.support.year_post import Fate, alarms, answering_keys, fates, outcomes, sealed_as
 
 pytestmark = [pytest.mark.timeout(1200)]
 
@@ -60,6 +60,11 @@ class Lived:
             self.directory = self.year.directory
         finally:
             await self.year.end()
+
+    def unproved(self) -> list[Fate]:
+        """What arrived and was answered by a key that ended before the sender saw the answer, which proves nothing."""
+        inboxes = self.year.book.inboxes
+        return [fate for fate in self.fates if fate.state == "expired" and fate.letter.id in inboxes[fate.recipient]]
 
     def of(self, name: str) -> Fate:
         """The fate of one of the named letters."""
@@ -116,12 +121,18 @@ def test_the_year_had_what_it_was_to_have(lived: Lived) -> None:
 class TestLetters:
     def test_every_letter_that_reached_its_recipient_was_opened_and_says_what_was_written(self, lived: Lived) -> None:
         inboxes = lived.year.book.inboxes
-        arrived = Counter(fate.recipient for fate in lived.fates if fate.state == "delivered")
+        delivered = [fate for fate in lived.fates if fate.state == "delivered"]
+        arrived = Counter(fate.recipient for fate in (*delivered, *lived.unproved()))
         assert arrived.keys() == set(MEMBERS)
-        for fate in lived.fates:
-            if fate.state == "delivered":
-                assert inboxes[fate.recipient][fate.letter.id] == fate.letter.title
+        for fate in delivered:
+            assert inboxes[fate.recipient][fate.letter.id] == fate.letter.title
         assert {code: len(inbox) for code, inbox in inboxes.items()} == arrived
+
+    def test_only_an_answer_under_an_ended_key_left_its_sender_in_doubt(self, lived: Lived) -> None:
+        ended = {(revoked.member, revoked.key) for revoked in lived.year.book.revoked}
+        keys = {code: answering_keys(node) for code, node in lived.year.nodes.items()}
+        for fate in lived.unproved():
+            assert (fate.recipient, keys[fate.recipient][fate.letter.id]) in ended
 
     def test_no_node_ever_got_what_it_could_not_open(self, lived: Lived) -> None:
         answers = sum((outcomes(node) for node in lived.year.nodes.values()), Counter())
@@ -131,8 +142,9 @@ class TestLetters:
 
     def test_what_did_not_arrive_expired_while_its_recipient_or_its_sender_was_away(self, lived: Lived) -> None:
         fetched = lived.year.book.fetched
+        unproved = lived.unproved()
         for fate in lived.fates:
-            if fate.state == "delivered":
+            if fate.state == "delivered" or fate in unproved:
                 continue
             assert fate.state == "expired"
             if fate.accepted is None:

@@ -13,7 +13,7 @@ from schemas import limits
 from schemas.canon import Blob, Choice, Field, Seq, Struct, Text, Uint, decode, encode, fixed
 from schemas.contexts import Context, framed
 from schemas.errors import DecodeError, Reason
-from schemas.ids import DIGEST, ID16, MEMBER, TIME, Digest, MemberId, StreamId, nested
+from schemas.ids import DIGEST, ID16, MEMBER, TIME, ClassTag, Digest, MemberId, StreamId, nested
 
 # Below this every message is padded to one size, so that short answers do not stand out.
 _LEAST: Final = 1024
@@ -23,11 +23,17 @@ _UNSAFE_NAME: Final = re.compile(r"[/\\\u061c\u200e\u200f\u2028-\u202e\u2066-\u2
 
 
 class ContentKind(IntEnum):
-    """What the manifest's body is: a record's text, or what nodes tell each other on their own account."""
+    """What the manifest's body is: a record's text, what nodes tell each other on their own account, or consent.
+
+    CONSENT: one message about consent (`schemas.consent`). DRAFT: a joint Provision to be signed, with the attachments
+    of what it is about.
+    """
 
     RECORD = 1
     HEAD = 2
     RESEND = 3
+    CONSENT = 4
+    DRAFT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +52,31 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassMeaning:
+    """What one class tag of the Provision stands for: the provider's own words."""
+
+    tag: ClassTag
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
-    """The content part, passed on byte for byte: `body` is the record's JSON text, or a head."""
+    """The content part, passed on byte for byte: `body` is the record's JSON text, or a head.
+
+    `classes`: what each class tag of its Provision stands for, in the order of the tags; None when that has none.
+    """
 
     salt: bytes
     providers: tuple[MemberId, ...]
     kind: ContentKind
     body: bytes
     attachments: tuple[Attachment, ...]
+    classes: tuple[ClassMeaning, ...] | None = None
+
+    @property
+    def class_tags(self) -> tuple[ClassTag, ...]:
+        """The tags that it explains; the Provision that commits to it has exactly these."""
+        return tuple(meaning.tag for meaning in self.classes or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +142,7 @@ ATTACHMENT: Final = Struct(
     Field(3, "size", Uint(0, limits.MAX_CONTENT)),
     Field(4, "sha256", DIGEST),
 )
+CLASS_MEANING: Final = Struct(ClassMeaning, Field(1, "tag", ID16), Field(2, "name", Text(limits.MAX_NAME)))
 MANIFEST: Final = Struct(
     Manifest,
     Field(1, "salt", fixed(32)),
@@ -126,6 +150,7 @@ MANIFEST: Final = Struct(
     Field(3, "kind", Choice(ContentKind)),
     Field(4, "body", Blob(1, limits.MAX_RECORD)),
     Field(5, "attachments", Seq(ATTACHMENT, 0, limits.MAX_ATTACHMENTS)),
+    Field(6, "classes", Seq(CLASS_MEANING, 1, limits.MAX_CLASS_TAGS, lambda meaning: meaning.tag), optional=True),
 )
 TRANSPORT: Final = Struct(
     Transport,

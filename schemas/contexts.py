@@ -18,6 +18,7 @@ class Context(StrEnum):
     WITHDRAWAL = "cbm/1/withdrawal"
     PROVISION = "cbm/1/provision"
     GRANT = "cbm/1/grant"
+    GROUP = "cbm/1/group"
     HEADER = "cbm/1/header"
     RECEIPT = "cbm/1/relay-receipt"
     ACKNOWLEDGEMENT = "cbm/1/acknowledgement"
@@ -26,6 +27,7 @@ class Context(StrEnum):
     KEY_REQUEST = "cbm/1/signing-key-request"
     NOTE = "cbm/1/note"
     OBSERVATION = "cbm/1/observation"
+    HOLDER_STATEMENT = "cbm/1/holder-statement"
 
     WRAP = "cbm/1/wrap"
     BODY_KEY = "cbm/1/body-key"

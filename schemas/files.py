@@ -12,6 +12,7 @@ from schemas.canon import Codec, Field, Struct, decode, encode
 from schemas.charter import CHARTER, HYBRID_PUBLIC, RELAY, Charter, HybridPublic, Relay
 from schemas.errors import DecodeError, Reason
 from schemas.ids import DIGEST, MEMBER, Digest, MemberId
+from schemas.refused import MAX_REFUSED, REFUSED_TRANSFER, RefusedTransfer
 from schemas.signed import HYBRID_SIGNATURE, HybridSignature
 from schemas.statement import DIRECTORY_ENTRY, SIGNED_KEY_REQUEST, DirectoryEntry, SignedKeyRequest
 
@@ -66,6 +67,7 @@ SIGNING_REQUEST: Final[FileKind[SignedKeyRequest]] = FileKind(
 )
 ENTRY: Final[FileKind[DirectoryEntry]] = FileKind("directory-entry", DIRECTORY_ENTRY, limits.MAX_DIRECTORY_ENTRY)
 RELAY_IDENTITY: Final[FileKind[Relay]] = FileKind("relay-identity", RELAY, limits.MAX_KEY_FILE)
+REFUSED: Final[FileKind[RefusedTransfer]] = FileKind("refused-transfer", REFUSED_TRANSFER, MAX_REFUSED)
 
 KINDS: Final[dict[str, FileKind[Any]]] = {
     kind.name: kind
@@ -77,6 +79,7 @@ KINDS: Final[dict[str, FileKind[Any]]] = {
         SIGNING_REQUEST,
         ENTRY,
         RELAY_IDENTITY,
+        REFUSED,
     )
 }
 _LONGEST_LINE: Final = len(_MAGIC) + max(map(len, KINDS)) + 1

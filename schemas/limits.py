@@ -24,6 +24,8 @@ MAX_GRANTS: Final = 128
 # providers with one Grant each for a class of 64 sources are 512.
 MAX_GRANT_PAIRS: Final = 1024
 MAX_CLASS_TAGS: Final = 8
+# How a state calls a list of states that it often sends to.
+MAX_GROUP_NAME: Final = 40
 MAX_ATTACHMENTS: Final = 32
 
 # One wrap is about 1.3 KB, one signed Provision at most 1.6 KB, one signed Grant at most 0.5 KB; a checkpoint with the
@@ -63,6 +65,15 @@ CHUNK: Final = 64 * KIB
 MAX_FILENAME: Final = 255
 MAX_NAME: Final = 200
 MAX_SERVICE: Final = 64 * KIB
+
+# What an official writes to explain a request or an answer.
+MAX_REASON: Final = 2000
+# Transfers that one statement of a holder lists: as many as any list has items.
+MAX_PASSED_ON: Final = 256
+# A consent message: at most a refused transfer, which carries a header and the relay's receipt.
+MAX_CONSENT: Final = MAX_HEADER + 8 * KIB
+# A draft carries a manifest inside its own, and has to leave room for the rest of it.
+MAX_DRAFT_MANIFEST: Final = MAX_RECORD - 8 * KIB
 
 # Unix seconds; the upper bound is the year 9999 and keeps every time an RFC 3339 date.
 MAX_TIME: Final = 253_402_300_799

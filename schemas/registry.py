@@ -19,6 +19,9 @@ Schema = dict[str, Any]
 # The number of every measure that states agree on outside the Catalogue: it does not say what a record is about.
 AGREED_ELSEWHERE: Final = "1.5"
 
+# How tokens and rules name measures: a number, a beginning of one and a star, or all.
+MEASURE_PATTERN: Final = r"\*|(?!1\.5$)[0-9A-Za-z.]{1,20}\*?|1\.5:[a-z0-9-]{0,64}\*?"
+
 _COMMON_REF: Final = "../../common.json#/$defs/"
 _LOCAL_REF: Final = "#/$defs/"
 # As `semver` in common.json: a version is read before its schema is chosen, so a sender writes it freely until here.
@@ -160,3 +163,12 @@ def _localise(value: object) -> None:
         ref = node.get("$ref")
         if isinstance(ref, str):
             node["$ref"] = ref.replace(_COMMON_REF, _LOCAL_REF)
+
+
+def admits(patterns: tuple[str, ...], measure: str, record_type: object) -> bool:
+    """Whether patterns of measures admit a record: its measure, or a beginning of that and a star.
+
+    The number 1.5 does not say what a record is about, so there the record type is part of what is admitted.
+    """
+    name = f"{measure}:{record_type}" if measure == AGREED_ELSEWHERE else measure
+    return any(name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern for pattern in patterns)

@@ -1,8 +1,8 @@
 """Frames of the WebSocket between a node and the relay, and the relay's paths (docs/protocol.md, "Relay API").
 
 A frame is one kind byte and one object. The node connects; the relay sends Challenge; the node answers Proof; the relay
-answers Welcome; then the relay sends Deliver, Notice and WitnessRequest, the node sends Acks, Seen and WitnessAnswer,
-in any order.
+answers Welcome; then the relay sends Deliver, Notice, RefusedTransfer and WitnessRequest, the node sends Acks, Seen,
+RefusalsSeen and WitnessAnswer, in any order.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from schemas import limits
 from schemas.canon import Blob, Choice, Field, Seq, Struct, Text, Uint, decode, encode, fixed
 from schemas.errors import DecodeError, Reason
 from schemas.ids import DIGEST, ED25519_SIGNATURE, ID16, MEMBER, TIME, Digest, EnvelopeId, KeyId, MemberId, nested
+from schemas.refused import MAX_REFUSED, REFUSED_TRANSFER, RefusedTransfer
 
 PATH_ENVELOPES: Final = "/v1/envelopes"
 PATH_MAILBOX: Final = "/v1/mailbox"
@@ -20,6 +21,7 @@ PATH_BODIES: Final = "/v1/bodies"
 PATH_DIRECTORY: Final = "/v1/directory"
 PATH_ACKS: Final = "/v1/acknowledgements"
 PATH_NOTICES: Final = "/v1/notices"
+PATH_REFUSALS: Final = "/v1/refusals"
 PATH_SESSION: Final = "/v1/session"
 PATH_LOG: Final = "/v1/log"
 
@@ -29,6 +31,8 @@ MAX_FRAME: Final = limits.MAX_HEADER + INLINE_BODY + 8 * limits.KIB
 # How many envelopes the relay sends before it waits for acknowledgements: bounds what a slow node makes it hold.
 WINDOW: Final = 64
 MAX_ACKS: Final = 64
+# Refused transfers in one answer to a pull: their headers are of 2 MiB together at most, or it is one.
+MAX_PULLED_REFUSALS: Final = 16
 # A request holds at most 63 hashes of a proof (45 bytes each) and a checkpoint with the relay's two signatures (some
 # 5 KiB); an answer the two cosignature lines of a node, of which the longer is 3.4 KiB, or those of a few keys.
 MAX_WITNESS_REQUEST: Final = 16 * limits.KIB
@@ -120,6 +124,13 @@ class Seen:
     items: tuple[SeenItem, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class RefusalsSeen:
+    """The provider's node has dealt with these refused transfers, by the digests of their headers."""
+
+    digests: tuple[Digest, ...]
+
+
 class WitnessStatus(IntEnum):
     """What a node answers as a witness, by the HTTP status of tlog-witness; NOT_NOW is ours.
 
@@ -173,9 +184,22 @@ class Mailbox:
 
     envelopes: tuple[Deliver, ...]
     acknowledgements: tuple[bytes, ...]
+    refusals: tuple[RefusedTransfer, ...] | None = None
 
 
-Frame = Challenge | Proof | Welcome | Deliver | Notice | Acks | Seen | WitnessRequest | WitnessAnswer
+Frame = (
+    Challenge
+    | Proof
+    | Welcome
+    | Deliver
+    | Notice
+    | Acks
+    | Seen
+    | WitnessRequest
+    | WitnessAnswer
+    | RefusedTransfer
+    | RefusalsSeen
+)
 
 SESSION_STATEMENT: Final = Struct(
     SessionStatement,
@@ -205,6 +229,7 @@ _NOTICE: Final = Struct(Notice, Field(1, "acknowledgements", _ACKS))
 ACKS: Final = Struct(Acks, Field(1, "acknowledgements", _ACKS))
 _SEEN_ITEM: Final = Struct(SeenItem, Field(1, "envelope", ID16), Field(2, "recipient", MEMBER))
 SEEN: Final = Struct(Seen, Field(1, "items", Seq(_SEEN_ITEM, 1, MAX_ACKS)))
+REFUSALS_SEEN: Final = Struct(RefusalsSeen, Field(1, "digests", Seq(DIGEST, 1, MAX_ACKS)))
 _WITNESS_REQUEST: Final = Struct(WitnessRequest, Field(1, "body", nested(MAX_WITNESS_REQUEST)))
 _WITNESS_ANSWER: Final = Struct(
     WitnessAnswer,
@@ -217,8 +242,9 @@ MAILBOX: Final = Struct(
     Mailbox,
     Field(1, "envelopes", Seq(_DELIVER, 0, WINDOW)),
     Field(2, "acknowledgements", Seq(nested(limits.MAX_SMALL_OBJECT), 0, MAX_ACKS)),
+    Field(3, "refusals", Seq(REFUSED_TRANSFER, 1, MAX_PULLED_REFUSALS), optional=True),
 )
-MAX_MAILBOX: Final = 2 * MAX_FRAME + MAX_ACKS * limits.MAX_SMALL_OBJECT
+MAX_MAILBOX: Final = 2 * MAX_FRAME + MAX_ACKS * limits.MAX_SMALL_OBJECT + 2 * MAX_REFUSED
 
 _KINDS: Final[dict[int, tuple[type, Struct[Frame]]]] = {
     1: (Challenge, _CHALLENGE),  # type: ignore[dict-item]  # each Struct is of its own frame type
@@ -230,6 +256,8 @@ _KINDS: Final[dict[int, tuple[type, Struct[Frame]]]] = {
     7: (Seen, SEEN),  # type: ignore[dict-item]
     8: (WitnessRequest, _WITNESS_REQUEST),  # type: ignore[dict-item]
     9: (WitnessAnswer, _WITNESS_ANSWER),  # type: ignore[dict-item]
+    10: (RefusedTransfer, REFUSED_TRANSFER),  # type: ignore[dict-item]
+    11: (RefusalsSeen, REFUSALS_SEEN),  # type: ignore[dict-item]
 }
 _NUMBERS: Final = {cls: number for number, (cls, _) in _KINDS.items()}
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from jsonschema_rs import Draft202012Validator, ValidationError
 
-from schemas.checks.table import check_record
+from schemas.checks.table import check_providers, check_record
 from schemas.record_errors import Fault, RecordError, refuse, shorten
 from schemas.record_limits import (
     MAX_DEPTH,
@@ -97,6 +97,8 @@ def validate_record(record: object) -> ValidationReport:
 def matches_terms(record: dict[str, Any], *, providers: Iterable[str], tlp: str, onward: str) -> tuple[Fault, ...]:
     """Where a valid record contradicts the Provision that it travels under; empty if nowhere (provision 1.7).
 
+    Of some types, the states that it is about have to be among the providers.
+
     Args:
         record: a record that `validate_record` accepted.
         providers: member codes of the Provision's providers, in any order.
@@ -110,11 +112,12 @@ def matches_terms(record: dict[str, Any], *, providers: Iterable[str], tlp: str,
         ("/handling/tlp", handling["tlp"], tlp, tlp),
         ("/handling/onward", handling["onward"], onward, onward),
     )
-    return tuple(
+    differing = (
         Fault(path, found if isinstance(found, str) else ", ".join(found), f"{expected}, as in the Provision")
         for path, found, want, expected in compared
         if found != want
     )
+    return (*differing, *check_providers(record, wanted))
 
 
 def _choose_schema(record: dict[str, Any]) -> tuple[str, str, list[Fault]]:

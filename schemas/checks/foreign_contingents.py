@@ -1,6 +1,6 @@
 """Rules of `foreign-contingents`: the deploying state permitted the release (Catalogue, 2.1.1.c), and figures agree."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from schemas.checks.common import Json, day_faults, known, past_faults, places_faults
@@ -32,3 +32,11 @@ def faults(record: Json) -> Iterator[Fault]:
         yield Fault("/body/personnel_band", band, "the band that the number of personnel is in")
     yield from places_faults("/body/locations", body.get("locations", ()))
     yield from day_faults("/body/until", body.get("from"), body.get("until"), "from")
+
+
+def provider_faults(record: Json, providers: Collection[str]) -> Iterator[Fault]:
+    """A fault unless the deploying state provides the record, alone or jointly: its signature is its permission."""
+    sender = record["body"]["sending_state"]
+    if sender not in providers:
+        expected = f"a provider: it leaves with the signature of the state that deploys (2.1.1.c); add --joint {sender}"
+        yield Fault("/body/sending_state", sender, expected)

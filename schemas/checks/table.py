@@ -1,6 +1,6 @@
 """Which check belongs to which record type. A type whose rules JSON Schema can say in full has no entry."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 from schemas.checks import (
@@ -65,6 +65,11 @@ _CHECKS: Final[dict[str, Callable[[Json], Iterator[Fault]]]] = {
     "working-paper": working_paper.faults,
 }
 
+# Of some records another state than the originator has to be among those who sign.
+_PROVIDERS: Final[dict[str, Callable[[Json, Collection[str]], Iterator[Fault]]]] = {
+    "foreign-contingents": foreign_contingents.provider_faults,
+}
+
 
 def check_record(record_type: str, record: Json) -> list[Fault]:
     """Faults and warnings of a record that its JSON Schema accepts."""
@@ -74,3 +79,9 @@ def check_record(record_type: str, record: Json) -> list[Fault]:
     if record["body"] and not any(fault.path == "/catalogue_id" for fault in found):
         found.extend(_CHECKS[record_type](record))
     return found
+
+
+def check_providers(record: Json, providers: Collection[str]) -> list[Fault]:
+    """Faults of a valid record under a Provision of these providers."""
+    check = _PROVIDERS.get(record["record_type"])
+    return list(check(record, providers)) if check is not None and record["body"] else []

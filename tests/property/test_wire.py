@@ -10,18 +10,41 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keys.digests import provision_digest
 from schemas.canon import Codec, decode, encode
 from schemas.charter import CHARTER
+from schemas.consent import (
+    HOLDER_STATEMENT,
+    JOINT_DRAFT,
+    SIGNED_STATEMENT,
+    Conduct,
+    ConsentGiven,
+    ConsentMessage,
+    ConsentRefused,
+    ConsentRequest,
+    ConsentWithdrawn,
+    HolderStatement,
+    JointDraft,
+    JointRefused,
+    JointSigned,
+    PassedOn,
+    SignedStatement,
+    decode_consent,
+    encode_consent,
+)
 from schemas.content import HEAD, MANIFEST, TRANSPORT, Transport
+from schemas.contexts import Context
 from schemas.endings import REVOCATION, WITHDRAWAL, WithdrawalTarget
 from schemas.envelope import CORE, HEADER
 from schemas.errors import DecodeError
 from schemas.grant import GRANT, SIGNED_GRANT
-from schemas.ids import NO_DIGEST, KeyId
+from schemas.group import GROUP, SIGNED_GROUP, Group, SignedGroup
+from schemas.ids import NO_DIGEST, KeyId, MemberId
 from schemas.observation import OBSERVATION, SIGNED_OBSERVATION, Observation, ObservationKind, SignedObservation
 from schemas.origin import ACCEPTANCE, ORIGINS, one_origin
-from schemas.provision import PROVISION, SIGNED_PROVISION
+from schemas.provision import PROVISION, SIGNED_PROVISION, SignedProvision
 from schemas.receipt import ACKNOWLEDGEMENT, RECEIPT, SIGNED_ACKNOWLEDGEMENT, SIGNED_RECEIPT
+from schemas.refused import REFUSED_TRANSFER, RefusedTransfer
 from schemas.relayapi import (
     ACKS,
     MAILBOX,
@@ -31,19 +54,22 @@ from schemas.relayapi import (
     Challenge,
     Deliver,
     Mailbox,
+    RefusalsSeen,
     Seen,
     SeenItem,
     decode_frame,
     encode_frame,
 )
 from schemas.statement import DIRECTORY_ENTRY, EPOCH_KEY, SIGNING_KEY, read_entry
-from schemas.terms import Onward
+from schemas.terms import Onward, Purpose
 from schemas.wrap import WRAPS
 from tests.support.changes import revocation, withdrawal
 from tests.support.origins import leaf
-from tests.support.world import NOW, World
+from tests.support.world import NOW, Sealed, World
 
 LARGEST = 2**21
+# What an object's name ends with that stands behind a kind byte, as in frames.
+MESSAGE = "message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +89,46 @@ def _frame(sample: bytes) -> Kind:
     return Kind(decode_frame, encode_frame, sample)
 
 
+def _about_consent(world: World, provision: SignedProvision, sealed: Sealed, receipt: bytes) -> dict[str, Kind]:
+    """What states tell each other about consent."""
+    digest, uzb, request = provision_digest(provision.body), MemberId("UZB"), bytes(16)
+    grant = sealed.header.core.grants[0]
+    passed = PassedOn(MemberId("XAA"), sealed.header.core.id, NOW)
+    statement = HolderStatement(
+        uzb, MemberId("KAZ"), WithdrawalTarget.PROVISION, bytes(16), Conduct.CEASED, (passed,), NOW
+    )
+    body = encode(HOLDER_STATEMENT, statement)
+    signed = SignedStatement(body, world.nodes["UZB"].sign(Context.HOLDER_STATEMENT, body))
+    signature = world.nodes["KAZ"].sign(Context.PROVISION, provision.body)
+    draft = JointDraft(provision.body, sealed.manifest, signature, NOW + 9)
+    group = encode(GROUP, Group(uzb, "near", 1, (MemberId("KAZ"), MemberId("MNG")), NOW))
+    signed_group = SignedGroup(group, world.nodes["UZB"].sign(Context.GROUP, group))
+    refused = RefusedTransfer(sealed.header_bytes, receipt, "no-consent", NOW)
+    said: dict[str, ConsentMessage] = {
+        "request": ConsentRequest(
+            request, provision, (MemberId("XAA"),), Purpose.STATISTICS, NOW + 9, 2, "relief", NOW, NOW + 5
+        ),
+        "given": ConsentGiven(grant, request),
+        "refused": ConsentRefused(request, "no"),
+        "withdrawn": ConsentWithdrawn(WithdrawalTarget.PROVISION, bytes(16), digest, "wrong", NOW),
+        "statement": signed,
+        "joint signed": JointSigned(digest, signature),
+        "joint refused": JointRefused(digest, "no"),
+        "refused transfer": refused,
+    }
+    return {
+        **{
+            f"{name} {MESSAGE}": Kind(decode_consent, encode_consent, encode_consent(one)) for name, one in said.items()
+        },
+        "holder statement": _kind(HOLDER_STATEMENT, body),
+        "signed statement": _kind(SIGNED_STATEMENT, encode(SIGNED_STATEMENT, signed)),
+        "joint draft": _kind(JOINT_DRAFT, encode(JOINT_DRAFT, draft)),
+        "group": _kind(GROUP, group),
+        "signed group": _kind(SIGNED_GROUP, encode(SIGNED_GROUP, signed_group)),
+        "refused transfer": _kind(REFUSED_TRANSFER, encode(REFUSED_TRANSFER, refused)),
+    }
+
+
 @cache
 def kinds() -> dict[str, Kind]:
     world = World()
@@ -77,6 +143,7 @@ def kinds() -> dict[str, Kind]:
     proof, welcome = world.session("KAZ", bytes(32), tls_digest=bytes(32))
     seen = Seen((SeenItem(sealed.header.core.id, sealed.header.recipients[0]),))
     deliver = Deliver(sealed.header_bytes, signed_receipt, sealed.body)
+    refused = RefusedTransfer(sealed.header_bytes, signed_receipt, "no-consent", NOW)
     observation = Observation(
         ObservationKind.SPLIT_VIEW, provision.provision.providers[0], KeyId(bytes(32)), 5, b"a", b"b", path=(NO_DIGEST,)
     )
@@ -112,12 +179,15 @@ def kinds() -> dict[str, Kind]:
         "session statement": _kind(SESSION_STATEMENT, proof.statement),
         "acks": _kind(ACKS, encode(ACKS, Acks((signed_ack,)))),
         "seen": _kind(SEEN, encode(SEEN, seen)),
-        "mailbox": _kind(MAILBOX, encode(MAILBOX, Mailbox((deliver,), (signed_ack,)))),
+        "mailbox": _kind(MAILBOX, encode(MAILBOX, Mailbox((deliver,), (signed_ack,), (refused,)))),
+        **_about_consent(world, provision, sealed, signed_receipt),
         "challenge frame": _frame(encode_frame(Challenge(bytes(32), world.relay.key_id, world.now))),
         "proof frame": _frame(encode_frame(proof)),
         "welcome frame": _frame(encode_frame(welcome)),
         "deliver frame": _frame(encode_frame(deliver)),
         "seen frame": _frame(encode_frame(seen)),
+        "refused transfer frame": _frame(encode_frame(refused)),
+        "refusals seen frame": _frame(encode_frame(RefusalsSeen((sealed.digest,)))),
     }
 
 
@@ -177,7 +247,7 @@ def test_any_msgpack_is_refused_with_the_one_error(name: str, tree: object) -> N
 @given(key=st.integers(1, 14), tree=TREES)
 def test_any_value_in_any_field_is_refused_or_is_its_one_encoding(name: str, key: int, tree: object) -> None:
     kind = kinds()[name]
-    skip = 1 if name.endswith("frame") else 0
+    skip = 1 if name.endswith(("frame", MESSAGE)) else 0
     fields = msgpack.unpackb(kind.sample[skip:], strict_map_key=False) | {key: tree}
     accepted(kind, kind.sample[:skip] + msgpack.packb({number: fields[number] for number in sorted(fields)}))
 

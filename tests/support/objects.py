@@ -6,13 +6,17 @@ from typing import Any, Final
 from schemas import limits
 from schemas.canon import Struct, decode, encode
 from schemas.charter import CHARTER
+from schemas.consent import HOLDER_STATEMENT, JOINT_DRAFT, SIGNED_STATEMENT, decode_consent, encode_consent
 from schemas.content import HEAD, MANIFEST, RESEND, TRANSPORT
 from schemas.endings import REVOCATION, WITHDRAWAL
 from schemas.envelope import CORE, HEADER, header_length
 from schemas.grant import GRANT, SIGNED_GRANT
+from schemas.group import GROUP, SIGNED_GROUP
+from schemas.observation import OBSERVATION, SIGNED_OBSERVATION
 from schemas.origin import ACCEPTANCE, ORIGINS
 from schemas.provision import PROVISION, SIGNED_PROVISION
 from schemas.receipt import ACKNOWLEDGEMENT, RECEIPT, SIGNED_ACKNOWLEDGEMENT, SIGNED_RECEIPT
+from schemas.refused import MAX_REFUSED, REFUSED_TRANSFER
 from schemas.relayapi import ACKS, MAILBOX, MAX_MAILBOX, SEEN, SESSION_STATEMENT, decode_frame, encode_frame
 from schemas.statement import DIRECTORY_ENTRY, EPOCH_KEY, SIGNED_KEY_REQUEST, SIGNING_KEY
 from schemas.wrap import WRAPS, WrapSecret
@@ -22,6 +26,8 @@ STRUCTS: Final[dict[str, tuple[Struct[Any], int]]] = {
     "signed-provision": (SIGNED_PROVISION, 2 * limits.MAX_PROVISION),
     "grant": (GRANT, limits.MAX_GRANT),
     "signed-grant": (SIGNED_GRANT, 2 * limits.MAX_GRANT),
+    "group": (GROUP, limits.MAX_SMALL_OBJECT),
+    "signed-group": (SIGNED_GROUP, 2 * limits.MAX_SMALL_OBJECT),
     "core": (CORE, limits.MAX_CORE),
     "wraps": (WRAPS, limits.MAX_WRAPS),
     "header": (HEADER, limits.MAX_HEADER),
@@ -29,6 +35,10 @@ STRUCTS: Final[dict[str, tuple[Struct[Any], int]]] = {
     "transport": (TRANSPORT, limits.MAX_TRANSPORT),
     "head": (HEAD, limits.MAX_SERVICE),
     "resend": (RESEND, limits.MAX_SERVICE),
+    "holder-statement": (HOLDER_STATEMENT, limits.MAX_SERVICE),
+    "signed-statement": (SIGNED_STATEMENT, limits.MAX_CONSENT),
+    "joint-draft": (JOINT_DRAFT, limits.MAX_RECORD),
+    "refused-transfer": (REFUSED_TRANSFER, MAX_REFUSED),
     "receipt": (RECEIPT, limits.MAX_SMALL_OBJECT),
     "signed-receipt": (SIGNED_RECEIPT, 2 * limits.MAX_SMALL_OBJECT),
     "acknowledgement": (ACKNOWLEDGEMENT, limits.MAX_SMALL_OBJECT),
@@ -42,6 +52,8 @@ STRUCTS: Final[dict[str, tuple[Struct[Any], int]]] = {
     "acceptance": (ACCEPTANCE, limits.MAX_ACCEPTANCE),
     "origins": (ORIGINS, limits.MAX_CORE),
     "signed-key-request": (SIGNED_KEY_REQUEST, limits.MAX_KEY_FILE),
+    "observation": (OBSERVATION, limits.MAX_OBSERVATION),
+    "signed-observation": (SIGNED_OBSERVATION, limits.MAX_OBSERVATION + limits.KIB),
     "session-statement": (SESSION_STATEMENT, limits.MAX_SMALL_OBJECT),
     "acks": (ACKS, MAX_MAILBOX),
     "seen": (SEEN, MAX_MAILBOX),
@@ -49,6 +61,7 @@ STRUCTS: Final[dict[str, tuple[Struct[Any], int]]] = {
 }
 _OTHERS: Final[dict[str, tuple[Callable[[bytes], Any], Callable[[Any], bytes]]]] = {
     "wrap-secret": (WrapSecret.decode, WrapSecret.encode),
+    "consent-message": (decode_consent, encode_consent),
     "frame": (decode_frame, encode_frame),
     "frame-length": (header_length, lambda length: int(length).to_bytes(4, "big")),
 }

@@ -32,8 +32,10 @@ from keys.origin import origins_of, unbounded
 from keys.sealing import body_key, key_commitment
 from keys.stream import open_stream, seal_stream
 from keys.tiles import entry_hash, log_entry
-from keys.verify import VerifiedHeader, verify_acknowledgement, verify_header, verify_receipt
+from keys.verify import VerifiedHeader, verify_acknowledgement, verify_bytes, verify_header, verify_receipt
+from schemas import consent, relayapi
 from schemas.charter import HybridPublic
+from schemas.consent import SignedStatement
 from schemas.content import padded_size
 from schemas.contexts import Context, framed
 from schemas.envelope import Header, decode_header
@@ -43,7 +45,7 @@ from schemas.receipt import SignedAcknowledgement, SignedReceipt
 from schemas.statement import DirectoryEntry, KemPublic, read_entry
 from schemas.terms import Suite
 from schemas.wrap import wrap_info
-from tests.support.objects import read, write
+from tests.support.objects import NAMES, read, write
 from tests.vectors.gen.kept import FOLDER, Kept
 from tests.vectors.gen.make_vectors import WORLD, make
 from tests.vectors.gen.model import ACCEPTED, STAGES
@@ -134,6 +136,9 @@ def verified(vector: Document) -> str:
                 verify_receipt(thing, directory())
             case SignedAcknowledgement():
                 verify_acknowledgement(thing, directory(), now)
+            case SignedStatement(body, signature):
+                holder, key, value = signature.signer, signature.key_id, signature.value
+                verify_bytes(directory(), holder, key, now, value, Context.HOLDER_STATEMENT, body)
             case DirectoryEntry():
                 extend(directory(), [thing])
             case _:
@@ -222,6 +227,13 @@ def test_there_are_vectors_of_every_stage_and_every_reason() -> None:
     defective = [v for v in vectors if v["stage"] != "derive" and v["expect"] not in (ACCEPTED, [])]
     assert len(defective) >= 40
     assert {v["expect"] for v in vectors if v["stage"] == "decode"} == {ACCEPTED, *(reason.value for reason in Reason)}
+
+
+def test_there_is_a_valid_vector_of_every_object_and_of_every_kind_of_frame_and_of_message() -> None:
+    accepted = [v for v in map(load, FILES) if v["stage"] == "decode" and v["expect"] == ACCEPTED]
+    assert {v["object"] for v in accepted} == set(NAMES)
+    for of, kinds in (("frame", relayapi._KINDS), ("consent-message", consent._KINDS)):
+        assert {data(v)[0] for v in accepted if v["object"] == of} == set(kinds)
 
 
 def test_the_vectors_are_written_again_byte_for_byte() -> None:

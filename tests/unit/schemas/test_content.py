@@ -113,13 +113,14 @@ def test_names_in_any_script_are_kept(world: World, filename: str) -> None:
         ({1: bytes(31)}, Reason.OUT_OF_RANGE),
         ({2: []}, Reason.OUT_OF_RANGE),
         ({2: ["MNG", "KAZ"]}, Reason.BAD_ORDER),
-        ({3: 4}, Reason.OUT_OF_RANGE),
+        ({3: 200}, Reason.OUT_OF_RANGE),
         ({4: b""}, Reason.OUT_OF_RANGE),
         ({4: "text"}, Reason.WRONG_TYPE),
         ({5: ABSENT}, Reason.MISSING_FIELD),
         ({5: [{1: "a", 2: "b/c", 3: -1, 4: bytes(32)}]}, Reason.OUT_OF_RANGE),
         ({5: [{1: "a", 2: "b/c", 3: 1}]}, Reason.MISSING_FIELD),
-        ({6: 0}, Reason.UNKNOWN_FIELD),
+        ({6: []}, Reason.OUT_OF_RANGE),
+        ({7: 0}, Reason.UNKNOWN_FIELD),
     ],
 )
 def test_a_manifest_outside_the_protocol_is_refused(

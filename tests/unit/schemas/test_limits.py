@@ -7,18 +7,23 @@ from typing import Final
 
 import pytest
 
-from schemas import limits
-from schemas.canon import Codec, decode
+from schemas import consent, limits
+from schemas.canon import Codec, decode, encode
 from schemas.charter import CHARTER
+from schemas.consent import HOLDER_STATEMENT, JOINT_DRAFT, SIGNED_STATEMENT, JointDraft, decode_consent
 from schemas.content import ATTACHMENT, HEAD, MANIFEST, TRANSPORT, read_manifest, read_transport
 from schemas.envelope import CORE, HEADER, decode_header, header_length
 from schemas.errors import DecodeError, Reason
 from schemas.grant import GRANT, SIGNED_GRANT
+from schemas.group import GROUP, SIGNED_GROUP
+from schemas.ids import KeyId, MemberId
 from schemas.observation import OBSERVATION, SIGNED_OBSERVATION
 from schemas.origin import ACCEPTANCE, ORIGIN_PROOF, ORIGINS
 from schemas.provision import PROVISION, SIGNED_PROVISION
 from schemas.receipt import RECEIPT, SIGNED_RECEIPT
+from schemas.refused import REFUSED_TRANSFER
 from schemas.relayapi import ACKS, MAX_ACKS, SEEN, WINDOW, Acks, Frame, decode_frame
+from schemas.signed import Signature
 from schemas.statement import DIRECTORY_ENTRY, EPOCH_KEY, read_entry
 from schemas.wrap import WRAPS
 from tests.support.wire import changed, fields, pack, refusal
@@ -73,9 +78,25 @@ FIELDS: Final[dict[str, tuple[object, int, Callable[[int], object]]]] = {
     "MAX_RECIPIENTS": (WRAPS, 1, wraps),
     "MAX_RECIPIENTS of an audience": (PROVISION, 3, codes),
     "MAX_RECIPIENTS of a Grant": (GRANT, 6, codes),
+    "MAX_RECIPIENTS of a group": (GROUP, 4, codes),
+    "MAX_RECIPIENTS of a request for consent": (consent._REQUEST, 3, codes),
     "MAX_PROVIDERS": (PROVISION, 2, codes),
     "MAX_PROVIDERS of a manifest": (MANIFEST, 2, codes),
     "MAX_CLASS_TAGS": (PROVISION, 13, lambda n: [bytes([i]) * 16 for i in range(n)]),
+    "MAX_CLASS_TAGS of a manifest": (MANIFEST, 6, lambda n: [{1: bytes([i]) * 16, 2: "a"} for i in range(n)]),
+    "MAX_NAME of a class": (MANIFEST, 6, lambda n: [{1: bytes(16), 2: "a" * n}]),
+    "MAX_GROUP_NAME": (GROUP, 2, lambda n: "a" * n),
+    "MAX_REASON": (consent._REFUSED, 2, lambda n: "a" * n),
+    "MAX_REASON of a request": (consent._REQUEST, 7, lambda n: "a" * n),
+    "MAX_REASON of a withdrawal": (consent._WITHDRAWN, 4, lambda n: "a" * n),
+    "MAX_REASON of a joint refusal": (consent._JOINT_REFUSED, 2, lambda n: "a" * n),
+    "MAX_PASSED_ON": (HOLDER_STATEMENT, 6, lambda n: [{1: "KAZ", 2: i.to_bytes(16, "big"), 3: 0} for i in range(n)]),
+    "MAX_SERVICE": (SIGNED_STATEMENT, 1, bytes),
+    "MAX_DRAFT_MANIFEST": (JOINT_DRAFT, 2, bytes),
+    "MAX_PROVISION of a draft": (JOINT_DRAFT, 1, bytes),
+    "MAX_HEADER of a refused transfer": (REFUSED_TRANSFER, 1, bytes),
+    "MAX_SMALL_OBJECT of a refused transfer": (REFUSED_TRANSFER, 2, bytes),
+    "MAX_SMALL_OBJECT of a group": (SIGNED_GROUP, 1, bytes),
     "MAX_ATTACHMENTS": (MANIFEST, 5, listed),
     "MAX_PROVISION": (SIGNED_PROVISION, 1, bytes),
     "MAX_GRANT": (SIGNED_GRANT, 1, bytes),
@@ -123,6 +144,8 @@ SIZES: Final[dict[str, Callable[[bytes], object]]] = {
     "MAX_HEADER": decode_header,
     "MAX_MANIFEST": read_manifest,
     "MAX_TRANSPORT": read_transport,
+    # The kind byte counts for nothing.
+    "MAX_CONSENT": lambda data: decode_consent(b"\x01" + data),
     "MAX_DIRECTORY_ENTRY": read_entry,
 }
 
@@ -176,6 +199,15 @@ def test_lists_of_frames_have_a_bound() -> None:
     assert refusal(read, MAX_ACKS + 1) is Reason.OUT_OF_RANGE
     assert WINDOW <= 256
     assert verdict(ACKS, 1, [b"a"] * MAX_ACKS) == "accepted"  # type: ignore[arg-type]
+
+
+def test_the_largest_draft_is_a_body_and_its_signers_can_send_the_manifest() -> None:
+    signature = Signature(MemberId("CICA"), KeyId(bytes(32)), bytes(64))
+    largest = JointDraft(bytes(limits.MAX_PROVISION), bytes(limits.MAX_DRAFT_MANIFEST), signature, limits.MAX_TIME)
+    data = encode(JOINT_DRAFT, largest)
+    assert decode(JOINT_DRAFT, data, limits.MAX_RECORD) == largest
+    assert verdict(MANIFEST, 4, data) == "accepted"  # type: ignore[arg-type]
+    assert limits.MAX_DRAFT_MANIFEST <= limits.MAX_MANIFEST
 
 
 def test_a_head_settles_at_most_256_numbers() -> None:

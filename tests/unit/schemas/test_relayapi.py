@@ -7,8 +7,9 @@ import pytest
 from schemas.canon import decode, encode
 from schemas.errors import DecodeError, Reason
 from schemas.ids import EnvelopeId, MemberId
-from schemas.limits import MAX_BODY, MAX_DIRECTORY_SIZE, MAX_HEADER, MAX_SMALL_OBJECT
+from schemas.limits import MAX_BODY, MAX_DIRECTORY_SIZE, MAX_HEADER, MAX_SMALL_OBJECT, MAX_TIME
 from schemas.receipt import ACKNOWLEDGEMENT, RECEIPT, SIGNED_ACKNOWLEDGEMENT, SIGNED_RECEIPT, Outcome
+from schemas.refused import RefusedTransfer
 from schemas.relayapi import (
     INLINE_BODY,
     MAILBOX,
@@ -16,6 +17,7 @@ from schemas.relayapi import (
     MAX_FRAME,
     MAX_MAILBOX,
     MAX_ORIGIN,
+    MAX_PULLED_REFUSALS,
     MAX_WITNESS_ANSWER,
     MAX_WITNESS_REQUEST,
     SESSION_STATEMENT,
@@ -25,6 +27,7 @@ from schemas.relayapi import (
     Frame,
     Mailbox,
     Notice,
+    RefusalsSeen,
     Seen,
     SeenItem,
     Welcome,
@@ -53,10 +56,12 @@ def frames(world: World) -> dict[int, Frame]:
         7: Seen((SeenItem(EnvelopeId(bytes(16)), MemberId("MNG")),)),
         8: WitnessRequest(b"old 0\n\n..."),
         9: WitnessAnswer("cbm.exchange/directory/0123456789abcdef", 5, WitnessStatus.COSIGNED, b"lines"),
+        10: RefusedTransfer(sealed.header_bytes, None, "no-consent", world.now),
+        11: RefusalsSeen((sealed.digest,)),
     }
 
 
-@pytest.mark.parametrize("kind", range(1, 10))
+@pytest.mark.parametrize("kind", range(1, 12))
 def test_a_frame_is_its_kind_and_its_object(world: World, kind: int) -> None:
     frame = frames(world)[kind]
     data = encode_frame(frame)
@@ -66,7 +71,7 @@ def test_a_frame_is_its_kind_and_its_object(world: World, kind: int) -> None:
     assert refusal(decode_frame, data[:-1]) is Reason.MALFORMED
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00", b"\x0a", b"\xff\x80"])
+@pytest.mark.parametrize("data", [b"", b"\x00", b"\x0c", b"\xff\x80"])
 def test_an_unknown_frame_is_refused(data: bytes) -> None:
     assert refusal(decode_frame, data) is Reason.WRONG_TYPE
 
@@ -134,8 +139,25 @@ def test_a_frame_carries_some_acknowledgements_and_not_too_many(kind: int) -> No
 
 
 def test_a_mailbox_is_read_as_it_was_written() -> None:
-    for mailbox in (Mailbox((), ()), Mailbox((Deliver(b"h", b"r", None),), (b"a",))):
+    refused = RefusedTransfer(b"h", None, "no-consent", 5)
+    full = (refused,) * MAX_PULLED_REFUSALS
+    for mailbox in (Mailbox((), ()), Mailbox((Deliver(b"h", b"r", None),), (b"a",)), Mailbox((), (), full)):
         assert decode(MAILBOX, encode(MAILBOX, mailbox), MAX_MAILBOX) == mailbox
+    for refusals in ((), (*full, refused)):
+        assert refusal(encode, MAILBOX, Mailbox((), (), refusals)) is Reason.OUT_OF_RANGE
+
+
+def test_the_largest_refused_transfer_fits_into_a_frame_and_two_into_a_pull() -> None:
+    largest = RefusedTransfer(bytes(MAX_HEADER), bytes(MAX_SMALL_OBJECT), "a" * 40, MAX_TIME)
+    assert decode_frame(encode_frame(largest)) == largest
+    assert len(encode(MAILBOX, Mailbox((), (), (largest,) * 2))) <= MAX_MAILBOX
+
+
+def test_digests_of_refused_transfers_are_some_and_not_too_many() -> None:
+    for count in (0, MAX_ACKS + 1):
+        assert refusal(decode_frame, b"\x0b" + pack({1: [bytes(32)] * count})) is Reason.OUT_OF_RANGE
+    decode_frame(b"\x0b" + pack({1: [bytes(32)] * MAX_ACKS}))
+    assert refusal(decode_frame, b"\x0b" + pack({1: [bytes(31)]})) is Reason.OUT_OF_RANGE
 
 
 def test_a_session_statement_names_the_certificate_or_leaves_it_out(world: World) -> None:

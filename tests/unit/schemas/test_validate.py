@@ -192,6 +192,18 @@ def test_a_record_that_contradicts_its_provision_is_told_where(
     assert "as in the Provision" in faults[0].expected
 
 
+def test_a_contingent_abroad_is_reported_with_the_signature_of_the_state_that_deploys_it() -> None:
+    record = example("foreign-contingents", "training-mission")
+    assert matches_terms(record, providers=("XAA", "XAD"), tlp="AMBER+STRICT", onward="none") == ()
+    host = matches_terms(record | {"originators": ["XAA"]}, providers=("XAA",), tlp="AMBER+STRICT", onward="none")
+    assert [(fault.path, fault.found) for fault in host] == [("/body/sending_state", "XAD")]
+    assert "--joint XAD" in host[0].expected
+    own = matches_terms(record | {"originators": ["XAD"]}, providers=("XAD",), tlp="AMBER+STRICT", onward="none")
+    assert own == ()
+    ended = record | {"originators": ["XAA"], "action": "withdrawal", "body": {}}
+    assert matches_terms(ended, providers=("XAA",), tlp="AMBER+STRICT", onward="none") == ()
+
+
 def test_what_was_read_can_be_written_and_read_again() -> None:
     record = budget()
     assert load_json(json.dumps(record).encode()) == record

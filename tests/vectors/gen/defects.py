@@ -155,7 +155,7 @@ def contents(story: Story) -> Iterator[Vector]:
             ("filename-with-control-character", {5: [attached | {1: "map\n.txt"}]}, Reason.OUT_OF_RANGE),
             ("filename-turns-direction", {5: [attached | {1: "map\u202etxt.exe"}]}, Reason.OUT_OF_RANGE),
             ("salt-too-short", {1: bytes(31)}, Reason.OUT_OF_RANGE),
-            ("kind-unknown", {3: 4}, Reason.OUT_OF_RANGE),
+            ("kind-unknown", {3: 200}, Reason.OUT_OF_RANGE),
             ("body-empty", {4: b""}, Reason.OUT_OF_RANGE),
             ("body-as-text", {4: "{}"}, Reason.WRONG_TYPE),
         ],
@@ -179,7 +179,7 @@ def answers(story: Story) -> Iterator[Vector]:
     yield decode("role-unknown", "session-statement", changed(proof.statement, {4: 2}), Reason.OUT_OF_RANGE)
     yield decode("certificate-nil", "session-statement", changed(proof.statement, {6: None}), Reason.WRONG_TYPE)
     frame = encode_frame(welcome)
-    yield decode("kind-unknown", "frame", b"\x0a" + frame[1:], Reason.WRONG_TYPE)
+    yield decode("kind-unknown", "frame", b"\xff" + frame[1:], Reason.WRONG_TYPE)
     yield decode("empty", "frame", b"", Reason.WRONG_TYPE)
     yield decode("kind-without-object", "frame", frame[:1], Reason.MALFORMED)
     yield decode("trailing-byte", "frame", frame + b"\x00", Reason.TRAILING_BYTES)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from tests.vectors.gen import bounds, changes, defects, later, logs, valid
+from tests.vectors.gen import bounds, changes, classes, consents, defects, later, logs, media, valid
 from tests.vectors.gen.kept import FILE, FOLDER, Kept, VectorWorld
 from tests.vectors.gen.model import STAGES, Vector
 
@@ -35,6 +35,14 @@ _PARTS: Final[tuple[Callable[[valid.Story], Iterator[Vector]], ...]] = (
     changes.defects,
     changes.entries,
     changes.consent,
+    classes.objects,
+    classes.opening,
+    consents.messages,
+    consents.objects,
+    consents.defects,
+    consents.object_defects,
+    consents.signatures,
+    media.objects,
 )
 WORLD: Final = "world.json"
 

@@ -12,6 +12,8 @@ from typing import ClassVar
 
 from exchange.consent.authorise import authorise
 from exchange.consent.decision import Decision, Ledger
+from exchange.consent.problem import consent_error
+from exchange.consent.refused import concerned
 from exchange.delivery.times import TimeFault, TimeRule, time_fault
 from exchange.errors import (
     Conflict,
@@ -24,7 +26,7 @@ from exchange.errors import (
     TooMany,
     Unauthenticated,
 )
-from exchange.relay.limits import JUDGEMENT_AGE, MAX_REFUSALS, SESSION_SKEW, URGENT_PART
+from exchange.relay.limits import JUDGEMENT_AGE, SESSION_SKEW, URGENT_PART
 from keys.digests import logged_grant, logged_provision
 from keys.directory import Directory, extend
 from keys.errors import DirectoryFull, KeyFault
@@ -49,6 +51,21 @@ class TooEarly(ExchangeError):
     title: ClassVar[str] = "Too early"
 
 
+class NotConsented(Forbidden):
+    """Refused for want of consent, at `time` (Unix seconds); `concerned`: providers that are told, each with its rule.
+
+    The header's signature and its times held: its sender answers for it.
+    """
+
+    def __init__(self, header: VerifiedHeader, decision: Decision, now: int) -> None:
+        """The problem is that of the decision."""
+        problem = consent_error(decision)
+        super().__init__(problem.code, problem.detail, problem.extra)
+        self.digest = header.digest
+        self.time = now
+        self.concerned = concerned(header.core, decision)
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """An envelope that may be accepted, and the facts under which that was decided."""
@@ -61,7 +78,7 @@ class Judged:
 
 
 def judge(header: Header, directory: Directory, ledger: Ledger, now: int) -> Judged:
-    """Check signature, times and consent, in this order. Raises KeyFault, TooEarly, Invalid or Forbidden."""
+    """Check signature, times and consent, in this order. Raises KeyFault, TooEarly, Invalid or NotConsented."""
     verified = verify_header(header, directory, now)
     fault = time_fault(verified, directory, now)
     if fault is not None:
@@ -69,7 +86,7 @@ def judge(header: Header, directory: Directory, ledger: Ledger, now: int) -> Jud
     proved = replace(ledger, origins=origins_of(header.core.origins, directory, unbounded))
     decision = authorise(verified, directory, proved, now)
     if not decision.allowed:
-        raise _consent_error(decision)
+        raise NotConsented(verified, decision, now)
     return Judged(verified, decision, directory, ledger, now)
 
 
@@ -264,20 +281,3 @@ def _time_error(fault: TimeFault) -> ExchangeError:
     # The clocks of two machines meet again; every other fault stays.
     kind = TooEarly if fault.rule is TimeRule.AHEAD else Invalid
     return kind(fault.rule.value, fault.detail, extra)
-
-
-def _consent_error(decision: Decision) -> ExchangeError:
-    """The first refusal as the problem; as many as anyone reads in it."""
-    refusals: list[Json] = []
-    for refusal in decision.refusals[:MAX_REFUSALS]:
-        facts: dict[str, Json] = {"rule": refusal.rule.value, "detail": refusal.detail}
-        if refusal.provision is not None:
-            facts["provision"] = refusal.provision.hex()
-        if refusal.recipient is not None:
-            facts["recipient"] = refusal.recipient
-        if refusal.provider is not None:
-            facts["provider"] = refusal.provider
-        refusals.append(facts)
-    first = decision.refusals[0]
-    extra: dict[str, Json] = {key: value for key, value in dict(refusals[0]).items() if key != "detail"}  # type: ignore[arg-type]
-    return Forbidden(first.rule.value, first.detail, {**extra, "refusals": refusals})

@@ -18,6 +18,7 @@ from exchange.relay.config import Limits
 from exchange.relay.keeper import DirectoryKeeper
 from exchange.relay.limits import SMALL_HEADER
 from exchange.relay.metrics import Metrics
+from exchange.relay.refusals import Refusals
 from exchange.relay.registry import Sessions
 from exchange.relay.tlog import SignCheckpoint
 from exchange.storage.port import (
@@ -90,6 +91,7 @@ class Intake:
         self._metrics = metrics
         self._limits = limits
         self._accepted = accepted
+        self._refusals = Refusals(store, sessions, metrics)
         self._quotas = core.Quotas(limits.sender_bytes, limits.mailbox_bytes)
         self.slots = UploadSlots(
             UploadBounds(
@@ -100,7 +102,8 @@ class Intake:
     async def submit(self, header_bytes: bytes, pieces: AsyncIterator[bytes], upload: Upload) -> bytes:
         """Take in one envelope; the signed receipt's bytes. `pieces` are read only when the header is acceptable.
 
-        Raises DecodeError, KeyFault or ExchangeError, and then nothing is stored.
+        Raises DecodeError, KeyFault or ExchangeError, and then nothing of it is stored but, where consent is missing,
+        the header for the providers.
         """
         started = perf_counter()
         header = await _beside(header_bytes, partial(decode_header, header_bytes))
@@ -110,6 +113,8 @@ class Intake:
             code = fault_code(fault)
             self._metrics.refused.labels(code).inc()
             log.info("envelope.refused", envelope=header.core.id.hex(), sender=header.core.sender, code=code)
+            if isinstance(fault, core.NotConsented):
+                await self._refusals.tell(header_bytes, header.core, fault)
             raise
         self._metrics.accept_seconds.observe(perf_counter() - started)
         return receipt

@@ -43,8 +43,6 @@ URGENT_PART: Final = 4
 JUDGEMENT_AGE: Final = 2
 # A header up to this size is judged at once, in two or three milliseconds; a larger one in a thread.
 SMALL_HEADER: Final = 16 * KIB
-# Refusals that one problem lists; an envelope may have tens of thousands.
-MAX_REFUSALS: Final = 64
 
 # Sessions that have not proved who they are (503 `sessions-busy`), in all and from one address, and how long the proof
 # may take.
@@ -69,6 +67,15 @@ SEND_AGAIN: Final = 600
 MAX_LATE: Final = 1024
 # Notices told and not yet confirmed; more are told when these are.
 NOTICE_WINDOW: Final = 256
+
+# Refused transfers that providers are told of: of one sender to one provider in a day, more than anybody reads; the
+# headers of one sender that wait for one provider, seven of the largest (what waits for others takes no room from it);
+# and for how long. What is beyond is counted only.
+DAILY_REFUSALS: Final = 64
+REFUSAL_BYTES: Final = 8 * MIB
+REFUSAL_LIFE: Final = 30 * limits.DAY
+# Refusals told and not yet confirmed; each may hold a header of the largest size.
+REFUSAL_WINDOW: Final = 4
 
 # A signed request (RFC 9421) is good for this long at most, and its nonce is remembered for as long.
 REQUEST_AGE: Final = 120

@@ -21,6 +21,12 @@ class Metrics:
         self.refused = Counter(
             "cbm_relay_envelopes_refused", "Envelopes refused, by problem code", ["code"], registry=self.registry
         )
+        self.refusals_told = Counter(
+            "cbm_relay_refusals",
+            "Providers to be told of a refused transfer, by outcome",
+            ["kept"],
+            registry=self.registry,
+        )
         self.body_bytes = Counter("cbm_relay_body_bytes", "Bytes of accepted bodies", registry=self.registry)
         self.accept_seconds = Histogram(
             "cbm_relay_accept_seconds",

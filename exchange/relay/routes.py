@@ -8,6 +8,7 @@ GET  /v1/mailbox               signed -> Mailbox
 GET  /v1/bodies/{sender}/{id}  signed -> ciphertext
 POST /v1/acknowledgements      Acks -> 204
 POST /v1/notices               signed, Seen -> 204
+POST /v1/refusals              signed, RefusalsSeen -> 204
 GET  /healthz /readyz /metrics
 """
 
@@ -29,6 +30,7 @@ from exchange.relay.intake import Intake, RelayIdentity
 from exchange.relay.keeper import DirectoryKeeper
 from exchange.relay.limits import DIRECTORY_BYTES, HEARTBEAT
 from exchange.relay.metrics import Metrics
+from exchange.relay.refusals import notice_of
 from exchange.relay.registry import Sessions
 from exchange.relay.session import Session, deliver, refuse, shake_hands
 from exchange.relay.tlog_both import Logs
@@ -44,13 +46,16 @@ from schemas.relayapi import (
     MAILBOX,
     MAX_ACKS,
     MAX_FRAME,
+    MAX_PULLED_REFUSALS,
     PATH_ACKS,
     PATH_BODIES,
     PATH_DIRECTORY,
     PATH_ENVELOPES,
     PATH_MAILBOX,
     PATH_NOTICES,
+    PATH_REFUSALS,
     PATH_SESSION,
+    REFUSALS_SEEN,
     SEEN,
     Mailbox,
 )
@@ -98,6 +103,7 @@ class Routes:
                 web.get(PATH_BODIES + "/{sender}/{id}", self.get_body, allow_head=False),
                 web.post(PATH_ACKS, self.post_acknowledgements),
                 web.post(PATH_NOTICES, self.post_notices),
+                web.post(PATH_REFUSALS, self.post_refusals),
                 web.get("/healthz", self.healthz),
                 web.get("/readyz", self.readyz),
                 web.get("/metrics", self.metrics),
@@ -155,8 +161,11 @@ class Routes:
         window = Window()
         items = await self._s.store.waiting(member, now, window.lanes(), (), MAX_FRAME)
         notices = await self._s.store.notices(member, (), MAX_ACKS)
+        refusals = await self._s.store.refusals(member, (), MAX_PULLED_REFUSALS)
         mailbox = Mailbox(
-            tuple(deliver(item) for item in window.take(items, now)), tuple(notice.signed for notice in notices)
+            tuple(deliver(item) for item in window.take(items, now)),
+            tuple(notice.signed for notice in notices),
+            tuple(notice_of(item) for item in refusals) or None,
         )
         return web.Response(body=encode(MAILBOX, mailbox), content_type=OCTETS)
 
@@ -186,6 +195,13 @@ class Routes:
         raw = await self._read(request, _MAX_ACKS)
         member = self.signed(request, raw)
         await self._s.store.seen(member, decode(SEEN, raw, _MAX_ACKS).items)
+        return web.Response(status=204)
+
+    async def post_refusals(self, request: web.Request) -> web.Response:
+        """The member that asks has dealt with these refused transfers."""
+        raw = await self._read(request, _MAX_ACKS)
+        member = self.signed(request, raw)
+        await self._s.store.refusals_seen(member, decode(REFUSALS_SEEN, raw, _MAX_ACKS).digests)
         return web.Response(status=204)
 
     async def healthz(self, _request: web.Request) -> web.Response:

@@ -15,6 +15,7 @@ from exchange.logs import get_logger
 from exchange.process import address_of
 from exchange.relay.app import RelayApp
 from exchange.relay.config import RelaySettings
+from exchange.relay.limits import REFUSAL_LIFE
 from schemas.ids import Digest
 
 # Requests under way when the relay is told to stop may take this long to end; clients repeat what was cut off.
@@ -74,6 +75,7 @@ async def _sweep(app: RelayApp, interval: float) -> None:
     while True:
         try:
             count = await app.store.expire(app.clock.now())
+            untold = await app.store.expire_refusals(app.clock.now() - REFUSAL_LIFE)
         except ExchangeError as fault:
             log.warning("sweep.failed", code=fault.code)
         else:
@@ -81,4 +83,6 @@ async def _sweep(app: RelayApp, interval: float) -> None:
                 app.metrics.expired.inc(count)
                 log.info("envelopes.expired", count=count)
                 app.sessions.wake_all()
+            if untold:
+                log.warning("refusals.expired", count=untold)
         await asyncio.sleep(interval)

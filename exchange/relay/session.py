@@ -19,11 +19,12 @@ from exchange.logs import get_logger
 from exchange.relay.core import check_proof, check_session_key
 from exchange.relay.intake import Intake, RelayIdentity, fault_code
 from exchange.relay.keeper import DirectoryKeeper
-from exchange.relay.limits import NOTICE_WINDOW, PROOF_TIMEOUT, PUSH_BYTES, UNANSWERED
+from exchange.relay.limits import NOTICE_WINDOW, PROOF_TIMEOUT, PUSH_BYTES, REFUSAL_WINDOW, UNANSWERED
 from exchange.relay.metrics import Metrics
+from exchange.relay.refusals import notice_of
 from exchange.relay.registry import Sessions
 from exchange.relay.window import Window
-from exchange.storage.port import EnvelopeKey, MailboxStore, Waiting
+from exchange.storage.port import EnvelopeKey, RelayStore, Waiting
 from keys.directory import Directory
 from schemas.contexts import Context
 from schemas.errors import DecodeError
@@ -35,6 +36,7 @@ from schemas.relayapi import (
     Deliver,
     Notice,
     Proof,
+    RefusalsSeen,
     Seen,
     Welcome,
     WitnessAnswer,
@@ -96,7 +98,7 @@ class Session:
         self,
         socket: web.WebSocketResponse,
         peer: Peer,
-        store: MailboxStore,
+        store: RelayStore,
         intake: Intake,
         clock: Clock,
         metrics: Metrics,
@@ -115,6 +117,7 @@ class Session:
         self._requests: dict[str, bytes] = {}
         self._window = Window()
         self._told: dict[tuple[EnvelopeId, MemberId], int] = {}
+        self._told_refusals: set[Digest] = set()
         self._pushing: asyncio.Task[None] | None = None
         self._ended = False
 
@@ -176,6 +179,10 @@ class Session:
             for item in frame.items:
                 self._told.pop((item.envelope, item.recipient), None)
             self.wake()
+        elif isinstance(frame, RefusalsSeen):
+            await self._store.refusals_seen(self._member, frame.digests)
+            self._told_refusals.difference_update(frame.digests)
+            self.wake()
         elif isinstance(frame, WitnessAnswer):
             self._witnessed(self._member, frame)
         else:
@@ -187,7 +194,8 @@ class Session:
                 self._news.clear()
                 await self._push_requests()
                 sent = await self._push_envelopes()
-                if not await self._push_notices() and not sent:
+                told = await self._push_notices()
+                if not await self._push_refusals() and not told and not sent:
                     await self._wait()
         except ConnectionError:
             return
@@ -234,6 +242,16 @@ class Session:
         if items:
             self._told.update({(item.envelope, item.recipient): item.place for item in items})
             await self._socket.send_bytes(encode_frame(Notice(tuple(item.signed for item in items))))
+        return bool(items)
+
+    async def _push_refusals(self) -> bool:
+        free = REFUSAL_WINDOW - len(self._told_refusals)
+        if free <= 0:
+            return False
+        items = await self._store.refusals(self._member, self._told_refusals, free)
+        for item in items:
+            self._told_refusals.add(item.digest)
+            await self._socket.send_bytes(encode_frame(notice_of(item)))
         return bool(items)
 
 

@@ -234,14 +234,15 @@ class Log:
         await asyncio.to_thread(verify_cosigned, signed, self.name, current.panel.view)
         try:
             stored = await self._save(signed, current.panel.view)
+            if self.published is None or self.published.checkpoint.size < size:
+                self._leaves.published(current.panel.view)
+                # Whoever sees this checkpoint may rely on what it ends: what was decided before is committed by then.
+                await self._means.store.settle()
         except ExchangeError:
             # A log that rests would else stand unpublished until it is cosigned anew.
             self._rounds.not_published()
             raise
-        first = self.published is None or self.published.checkpoint.size < size
         self.published = Published.of(stored)
-        if first:
-            self._leaves.published(current.panel.view)
         self._means.metrics.published_size.labels(self.name).set(size)
         log.info("checkpoint.published", log=self.name, size=size, cosigners=len(current.lines))
 

@@ -69,6 +69,10 @@ class LogStore(Protocol):
         """
         ...
 
+    async def settle(self) -> None:
+        """Return when everything that was being written before is durable or has failed."""
+        ...
+
     async def newest_checkpoint(self, log: str, published: bool) -> StoredCheckpoint | None:
         """The largest that was published; or the largest that was signed, published or not."""
         ...

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from exchange.storage.log_port import LogHoldings, LogStore
+from exchange.storage.refusal_port import RefusalStore
 from schemas.ids import Digest, EnvelopeId, GrantId, MemberId, ProvisionId
 from schemas.relayapi import SeenItem
 
@@ -256,7 +257,7 @@ class MailboxStore(Protocol):
         ...
 
 
-class RelayStore(DirectoryStore, LogStore, EnvelopeStore, MailboxStore, Protocol):
+class RelayStore(DirectoryStore, LogStore, EnvelopeStore, MailboxStore, RefusalStore, Protocol):
     """All of it, as one engine provides it."""
 
     async def close(self) -> None:

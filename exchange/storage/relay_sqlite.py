@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 from exchange.errors import StoreFault, Unavailable
 from exchange.storage import relay_logs as logs
 from exchange.storage import relay_mailboxes as mailboxes
+from exchange.storage import relay_refusals as refusals
 from exchange.storage import relay_rows as rows
 from exchange.storage.bodies import StagedBody, read_file, remove_all
 from exchange.storage.engine import Database
@@ -28,7 +29,8 @@ from exchange.storage.port import (
     Staged,
     Waiting,
 )
-from schemas.ids import EnvelopeId, MemberId
+from exchange.storage.refusal_port import Kept, PendingRefusal, RefusalBounds, RefusedHeader
+from schemas.ids import Digest, EnvelopeId, MemberId
 from schemas.relayapi import SeenItem
 
 T = TypeVar("T")
@@ -96,6 +98,11 @@ class SqliteRelayStore:
     async def save_checkpoint(self, log: str, checkpoint: StoredCheckpoint) -> None:
         """See the port."""
         await self._database.write(lambda c: logs.save(c, log, checkpoint))
+
+    async def settle(self) -> None:
+        """See the port."""
+        # There is one writer: what was given to it before this has ended when this has.
+        await self._database.write(lambda _: None)
 
     async def newest_checkpoint(self, log: str, published: bool) -> StoredCheckpoint | None:
         """See the port."""
@@ -178,6 +185,24 @@ class SqliteRelayStore:
     async def seen(self, member: MemberId, items: Sequence[SeenItem]) -> None:
         """See the port."""
         await self._database.write(lambda c: mailboxes.seen(c, member, items))
+
+    # Refused transfers.
+
+    async def add_refusal(self, refused: RefusedHeader, bounds: RefusalBounds) -> Kept:
+        """See the port."""
+        return await self._database.write(lambda c: refusals.add(c, refused, bounds))
+
+    async def refusals(self, member: MemberId, skip: Collection[Digest], limit: int) -> tuple[PendingRefusal, ...]:
+        """See the port."""
+        return await self._database.read(lambda c: refusals.pending(c, member, skip, limit))
+
+    async def refusals_seen(self, member: MemberId, digests: Sequence[Digest]) -> None:
+        """See the port."""
+        await self._database.write(lambda c: refusals.seen(c, member, digests))
+
+    async def expire_refusals(self, before: int) -> int:
+        """See the port."""
+        return await self._database.write(lambda c: refusals.expire(c, before))
 
     async def _write_and_remove(self, job: Callable[[sqlite3.Connection], rows.Removed]) -> int:
         """Files go only after the commit that forgets them: a crash between the two leaves an orphan, never a hole."""

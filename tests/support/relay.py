@@ -83,9 +83,8 @@ class Server:
         return self._quorum is not None and len(self._quorum.present) >= self.world.charter.quorums.witness
 
     async def witnessed(self) -> None:
-        """Wait until the relay decides by all that stands in its directory."""
-        keeper = self.app.keeper
-        await until(lambda: keeper.published is not None and keeper.published.size == keeper.current.size)
+        """Wait until the relay decides by all that stands in its directory, and shows it."""
+        await until(lambda: published_size(self.app.logs.directory) == self.app.keeper.current.size)
 
     async def logged(self) -> None:
         """Wait until every acceptance stands in a published checkpoint."""

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from exchange.consent.decision import Ledger, Use
+from exchange.consent.problem import MAX_REFUSALS
 from exchange.errors import Conflict, ExchangeError, Forbidden, Invalid, NotFound, TooLarge, TooMany, Unauthenticated
 from exchange.relay import core
-from exchange.relay.limits import JUDGEMENT_AGE, MAX_REFUSALS, SESSION_SKEW, URGENT_PART
+from exchange.relay.limits import JUDGEMENT_AGE, SESSION_SKEW, URGENT_PART
 from keys.digests import logged_provision
 from keys.errors import BadSignature, KeyFault, Untrusted
 from keys.identity import EpochIdentity, SigningIdentity

@@ -11,11 +11,12 @@ from exchange.node.request import may_use_measure
 from exchange.storage.node_port import AccessStore
 from exchange.storage.node_values import Token
 from keys.primitives import equal
-from schemas.registry import AGREED_ELSEWHERE
+from schemas.registry import AGREED_ELSEWHERE, MEASURE_PATTERN
 
 _PREFIX: Final = "cbm"
 _TOKEN: Final = re.compile(r"cbm_([0-9a-f]{16})_([0-9a-f]{64})")
-_MEASURES: Final = re.compile(r"\*|[0-9A-Za-z.]{1,20}\*?|1\.5:[a-z0-9-]{0,64}\*?")
+_MEASURES: Final = re.compile(MEASURE_PATTERN)
+_PATTERNS: Final = "measures are numbers such as 2.1.1.b, beginnings such as 2.1.*, or *"
 _MINISTRY: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
@@ -70,6 +71,13 @@ def may_see(caller: Caller, what: Visible) -> bool:
     return admitted and what.ministry in (None, caller.ministry)
 
 
+def pattern_fault(pattern: str) -> str | None:
+    """What is wrong with a pattern of measures, which `may_use_measure` would never match; None for a good one."""
+    if pattern == AGREED_ELSEWHERE:
+        return "1.5 has any matter: name the record type, such as 1.5:defence-budget"
+    return _PATTERNS if _MEASURES.fullmatch(pattern) is None else None
+
+
 def make_token(
     ministry: str, scopes: tuple[str, ...], measures: tuple[str, ...], entropy: bytes, now: int
 ) -> tuple[str, Token]:
@@ -79,10 +87,9 @@ def make_token(
     unknown = [scope for scope in scopes if scope not in set(Scope)]
     if unknown or not scopes:
         raise Invalid("bad-scope", f"scopes are: {', '.join(Scope)}")
-    if not measures or any(_MEASURES.fullmatch(pattern) is None for pattern in measures):
-        raise Invalid("bad-measure", "measures are numbers such as 2.1.1.b, beginnings such as 2.1.*, or *")
-    if AGREED_ELSEWHERE in measures:
-        raise Invalid("bad-measure", "1.5 has any matter: name the record type, such as 1.5:defence-budget")
+    faults = [fault for fault in map(pattern_fault, measures) if fault is not None]
+    if not measures or faults:
+        raise Invalid("bad-measure", faults[0] if faults else _PATTERNS)
     token_id, secret = entropy[:8].hex(), entropy[8:40]
     row = Token(token_id, hashlib.sha256(secret).digest(), ministry, tuple(scopes), tuple(measures), now, None)
     return f"{_PREFIX}_{token_id}_{secret.hex()}", row

@@ -10,24 +10,34 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from exchange.errors import ExchangeError, Invalid, Json, NotFound
 from exchange.logs import get_logger
 from exchange.node.access import Scope, may_see
+from exchange.node.api_acts import ActsApi
 from exchange.node.api_calendar import CalendarApi
+from exchange.node.api_consent import ConsentApi
 from exchange.node.api_convert import ConvertApi
 from exchange.node.api_database import DatabaseApi
+from exchange.node.api_export import ExportApi
+from exchange.node.api_groups import GroupsApi
+from exchange.node.api_joint import JointApi
 from exchange.node.api_procedures import ProceduresApi
+from exchange.node.api_refusals import RefusalsApi
 from exchange.node.api_review import ReviewApi
-from exchange.node.compose import Composer, Taken, source_of
+from exchange.node.api_withdrawals import WithdrawalsApi
+from exchange.node.compose import Composer
+from exchange.node.conversions import Conversions
 from exchange.node.cursors import cursor, place
+from exchange.node.downloads import send_file
 from exchange.node.entry import Entry
 from exchange.node.metrics import metrics_text
 from exchange.node.parts import Parts
+from exchange.node.passing import source_of
 from exchange.node.queries import idempotency_key, number
 from exchange.node.stored import open_manifest
+from exchange.node.taken import Taken, taken_json
 from exchange.node.uploads import read_json, read_request
 from exchange.node.views import Views
 from exchange.node.wake import wait_for
 from exchange.storage.node_values import Event
 from exchange.web import problems
-from keys.errors import KeyFault
 from schemas import limits
 
 _MAX_PAGE: Final = 200
@@ -54,7 +64,9 @@ class Api:
 
     def application(self) -> web.Application:
         """The aiohttp application."""
+        database = DatabaseApi(self._parts, self._entry, self._composer)
         app = web.Application(middlewares=[problems(self._log)], client_max_size=limits.MAX_CONTENT)
+        conversions = Conversions()
         app.add_routes(
             [
                 web.post("/v1/messages", self._send),
@@ -69,10 +81,17 @@ class Api:
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", self._metrics),
                 *CalendarApi(self._parts, self._entry).routes(),
-                *DatabaseApi(self._parts, self._entry, self._composer).routes(),
-                *ConvertApi(self._parts, self._entry).routes(),
+                *database.routes(),
+                *ConsentApi(self._parts, self._entry, self._composer.acts).routes(),
+                *ConvertApi(self._parts, self._entry, conversions).routes(),
+                *ExportApi(self._parts, self._entry, conversions).routes(),
+                *ActsApi(self._parts, self._entry, self._composer.acts).routes(),
+                *GroupsApi(self._parts, self._entry).routes(),
+                *JointApi(self._parts, self._entry, self._composer.acts).routes(),
                 *ProceduresApi(self._parts, self._entry).routes(),
                 *ReviewApi(self._parts, self._entry).routes(),
+                *WithdrawalsApi(self._parts, self._entry, database.forget).routes(),
+                *RefusalsApi(self._parts, self._entry).routes(),
             ]
         )
         return app
@@ -97,11 +116,7 @@ class Api:
         return await self._taken(taken)
 
     async def _taken(self, taken: Taken) -> web.Response:
-        stored = await self._parts.stores.views.message(taken.message)
-        state = stored.state if stored is not None else "queued"
-        warnings = [{"code": warned.code, "detail": warned.detail} for warned in taken.warnings]
-        told = {"id": taken.message.hex(), "state": state, "warnings": warnings}
-        return web.json_response(told, status=202 if taken.new else 200)
+        return web.json_response(await taken_json(self._parts, taken), status=202 if taken.new else 200)
 
     async def _list(self, request: web.Request) -> web.Response:
         caller = await self._entry.caller(request, Scope.READ)
@@ -118,8 +133,11 @@ class Api:
 
     async def _show(self, request: web.Request) -> web.Response:
         caller = await self._entry.caller(request, Scope.READ)
-        message = await self._entry.message(request.match_info["id"], caller)
-        return web.json_response(await self._views.detail(message, caller))
+        ident = request.match_info["id"]
+        gone = await self._entry.destroyed(ident, caller)
+        if gone is not None:
+            return web.json_response(await self._views.gone(gone))
+        return web.json_response(await self._views.detail(await self._entry.message(ident, caller), caller))
 
     async def _attachment(self, request: web.Request) -> web.StreamResponse:
         caller = await self._entry.caller(request, Scope.READ)
@@ -128,28 +146,7 @@ class Api:
         if index >= len(message.attachments):
             raise NotFound("no-such-attachment", "this message has no attachment with this index")
         size = open_manifest(self._vault, message).attachments[index].size
-        # Whatever a sender calls it, a browser is to save it and never to run it.
-        headers = {
-            "Content-Type": "application/octet-stream",
-            "Content-Disposition": "attachment",
-            "Content-Length": str(size),
-            "X-Content-Type-Options": "nosniff",
-        }
-        response = web.StreamResponse(headers=headers)
-        pieces = self._parts.files.read_content(message.attachments[index].file)
-        # Before the answer begins, so that a file that cannot be read is a problem document.
-        piece = await asyncio.to_thread(next, pieces, b"")
-        await response.prepare(request)
-        try:
-            while piece:
-                await response.write(piece)
-                piece = await asyncio.to_thread(next, pieces, b"")
-        except (ExchangeError, KeyFault) as fault:
-            # Cut off: a second answer would be taken for the rest of the file.
-            self._log.error("attachment.damaged", message=message.id.hex(), index=index, why=str(fault))
-            raise ConnectionAbortedError("the stored file is damaged") from None
-        await response.write_eof()
-        return response
+        return await send_file(request, self._parts.files, message.attachments[index].file, size)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         caller = await self._entry.caller(request, Scope.READ)

@@ -18,6 +18,7 @@ from exchange.node.entry import Entry
 from exchange.node.parts import Parts
 from exchange.node.queries import day, idempotency_key, number
 from exchange.node.search import Search
+from exchange.node.taken import taken_json
 from exchange.node.text_index import Wanted
 from exchange.node.uploads import read_json
 from exchange.records.words import MAX_QUESTION, question_of
@@ -47,6 +48,10 @@ class DatabaseApi:
         """For the application."""
         return [web.get("/v1/database", self._find), web.post("/v1/compilations", self._compile)]
 
+    async def forget(self) -> None:
+        """Nothing of what was read for earlier questions is kept."""
+        await self._search.forget()
+
     async def _find(self, request: web.Request) -> web.Response:
         caller = await self._entry.caller(request, Scope.READ)
         before = place(self._vault, _KIND, caller, request.query.get("after", "0")) or _NEWEST
@@ -58,10 +63,7 @@ class DatabaseApi:
     async def _compile(self, request: web.Request) -> web.Response:
         caller = await self._caller(request)
         taken, told = await self._compiler.compile(await read_json(request), caller, idempotency_key(request))
-        stored = await self._parts.stores.views.message(taken.message)
-        state = stored.state if stored is not None else "queued"
-        warnings = [{"code": warned.code, "detail": warned.detail} for warned in taken.warnings]
-        shown = {"id": taken.message.hex(), "state": state, "warnings": warnings, **told}
+        shown = {**await taken_json(self._parts, taken), **told}
         return web.json_response(shown, status=202 if taken.new else 200)
 
     async def _caller(self, request: web.Request) -> Caller:

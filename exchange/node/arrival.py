@@ -4,11 +4,11 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
+from exchange.consent.selecting import way
 from exchange.node.files import manifest_name
 from exchange.node.inbound import Judged
 from exchange.node.opening import Opened
 from exchange.node.parts import Parts
-from exchange.records.facts import RecordFact
 from exchange.records.threads import refers_to
 from exchange.storage.node_values import Alarm, Arrival, Message, ReceivedEnvelope, StoredAttachment
 from keys.digests import header_digest, message_id, provision_digest
@@ -33,6 +33,7 @@ from schemas.receipt import (
 )
 from schemas.wrap import WrapSecret
 
+CONSENT_MEASURE: Final = "1.7"
 _STATE: Final = "received"
 # How many lost numbers an alarm spells out.
 _NAMED: Final = 20
@@ -90,13 +91,13 @@ def evidence(
     )
 
 
-def message(vault: Vault, judged: Judged, opened: Opened, fact: RecordFact, now: int) -> Message:
-    """The message that ministries see."""
-    core = judged.header.core
+def message(vault: Vault, judged: Judged, opened: Opened, now: int) -> Message:
+    """What was received, to be stored: a record that ministries see, or what the desk takes."""
+    core, fact, kind = judged.header.core, opened.fact, opened.content.manifest.kind
     provision = opened.content.provision
     name = message_id(opened.content.signed.body)
     files = tuple(StoredAttachment(index, file) for index, file in enumerate(opened.files))
-    title = json.dumps(dict(fact.title), ensure_ascii=False).encode("utf-8")
+    title = json.dumps({} if fact is None else dict(fact.title), ensure_ascii=False).encode("utf-8")
     direct = core.sender in provision.providers
     return Message(
         id=name,
@@ -104,8 +105,8 @@ def message(vault: Vault, judged: Judged, opened: Opened, fact: RecordFact, now:
         provision=provision_digest(opened.content.signed.body),
         state=_STATE,
         ministry=None,
-        measure=fact.measure,
-        record_type=fact.record_type,
+        measure=CONSENT_MEASURE if fact is None else fact.measure,
+        record_type=kind.name.lower() if fact is None else fact.record_type,
         precedence=core.precedence,
         created=core.created,
         due=now,
@@ -113,14 +114,15 @@ def message(vault: Vault, judged: Judged, opened: Opened, fact: RecordFact, now:
         signed_provisions=tuple(encode(SIGNED_PROVISION, signed) for signed in core.provisions),
         signed_grants=tuple(encode(SIGNED_GRANT, signed) for signed in core.grants),
         purpose=core.purpose,
-        path=provision.providers if direct else (*provision.providers, core.sender),
+        path=way(provision, core.sender, (signed.grant for signed in core.grants)),
         sealed_manifest=vault.seal("manifest", manifest_name(name, files), opened.content.raw),
         sealed_title=vault.seal("title", name, title),
         recipients=(),
         attachments=files,
         direct=direct,
-        record_id=fact.record_id,
-        named=refers_to(fact),
+        record_id=None if fact is None else fact.record_id,
+        named=() if fact is None else refers_to(fact),
+        kind=kind,
     )
 
 

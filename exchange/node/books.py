@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from exchange.storage.node_port import AccessStore
 from exchange.storage.trust_port import HandStore, TrustStore
+from exchange.storage.withdrawal_port import WithdrawalStore
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Entries, checkpoints with what was cosigned and heard, and what an operator decided by hand."""
+    """Entries, checkpoints with what was cosigned and heard, what an operator decided by hand, and own withdrawals."""
 
     access: AccessStore
     trust: TrustStore
     hand: HandStore
+    withdrawals: WithdrawalStore

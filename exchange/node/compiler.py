@@ -14,13 +14,15 @@ from typing import Any, Final
 from exchange.errors import Conflict, Forbidden, Invalid, Json
 from exchange.node import request as requests
 from exchange.node.access import Caller
+from exchange.node.acts import OPEN
 from exchange.node.compilation import CompileRequest, edition_request, marking_of
-from exchange.node.compose import Compiled, Composer, Taken
+from exchange.node.compose import Compiled, Composer
 from exchange.node.draft import Carried, Upload
 from exchange.node.parts import Parts
 from exchange.node.shelf import Shelf
 from exchange.node.sources import Sources
 from exchange.node.stored import open_manifest
+from exchange.node.taken import Taken
 from exchange.records.chain import State, build
 from exchange.records.compiled import LIST_FILE, LIST_TYPE, MAX_LIST, RECORD_TYPE, read_compilation, write_compilation
 from exchange.records.database import COMMON_DATABASE, MODALITY_B, Compilation, LeftOut, Topic, compile_edition
@@ -73,6 +75,7 @@ class Compiler:
             known = await self._composer.known(value, caller, key)
             if known is not None:
                 return known, await self._told(known.message, ())
+            await self._require_released(topic)
             before = await self._before(topic, readers)
             compilation, left_out, carried, tlp = await self._compiled(request, topic, readers, measures, before)
             send = edition_request(request, compilation, await self._replaced(before), tlp)
@@ -84,6 +87,13 @@ class Compiler:
                 self._parts.files.remove_content([upload.file])
                 raise
         return taken, await self._told(taken.message, left_out)
+
+    async def _require_released(self, topic: Topic) -> None:
+        """Raises Conflict while an edition waits for its release: the next one goes on from it."""
+        waiting = await self._parts.stores.acts.acts(OPEN, _PAGE)
+        if any((act.measure, act.record_type) == (topic.measure, RECORD_TYPE) for act in waiting):
+            why = f"an edition for {topic.measure} waits for its release: see `cbm release list`"
+            raise Conflict("edition-awaits-release", why)
 
     async def _compiled(
         self,

@@ -1,58 +1,40 @@
-"""From a ministry's request to a stored message: judged by what is held, committed. The sealer takes it from there."""
+"""From a ministry's request to a stored message: judged by what is held, committed. The sealer takes it from there.
+
+What the node's settings ask other officials to release is checked in the same way, kept, and composed when it is.
+"""
 
 import asyncio
-import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from exchange.consent.authorise import authorise_transfer
-from exchange.consent.decision import Ledger, Transfer
-from exchange.errors import Invalid, NotFound, Unavailable
-from exchange.logs import get_logger
+from exchange.errors import Invalid, Unavailable
 from exchange.node import request as requests
-from exchange.node.access import Caller
-from exchange.node.consent import require_consent
+from exchange.node.access import Caller, Scope
+from exchange.node.act_values import Opened, Performer, Submission
+from exchange.node.acts import Acts
+from exchange.node.classes import Classes
 from exchange.node.draft import Carried, Draft, Upload, make_draft
 from exchange.node.entry import Entry
-from exchange.node.files import manifest_name
+from exchange.node.groups import Groups
+from exchange.node.held import carried_of, send_submission
+from exchange.node.holding import HeldGrants
+from exchange.node.intake import Intake
 from exchange.node.judging import Judge
-from exchange.node.origins import OriginKeeper
 from exchange.node.parts import Parts
-from exchange.node.request import ForwardRequest, SendRequest
+from exchange.node.passing import Passer
+from exchange.node.request import SendRequest
 from exchange.node.shelf import Shelf
+from exchange.node.taken import Taken, Warned
 from exchange.records import notices
 from exchange.records.procedure import MODALITIES
-from exchange.records.threads import refers_to
-from exchange.storage.node_values import Idempotency, Message, StoredAttachment
-from keys.primitives import random_bytes
-from schemas import limits
-from schemas.canon import decode, encode
+from exchange.storage.node_values import Idempotency, Message
+from schemas.canon import encode
 from schemas.content import ATTACHMENT
-from schemas.grant import SIGNED_GRANT
-from schemas.provision import SIGNED_PROVISION
-from schemas.terms import Precedence, Purpose
 
 MESSAGE_ID: Final = re.compile("[0-9a-f]{32}")
-
-
-@dataclass(frozen=True, slots=True)
-class Warned:
-    """What is unusual about a message that was taken: a stable code, and one sentence for who sent it."""
-
-    code: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A request that is stored: its message, and whether it is new; what was taken before is not warned of again."""
-
-    message: bytes
-    new: bool
-    warnings: tuple[Warned, ...] = ()
+SEND: Final = "send"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +46,22 @@ class Compiled:
 
 
 class Composer:
-    """Takes in what ministries send and forward."""
+    """Takes in what ministries send and forward; `acts` are those that wait for other officials."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, acts: Acts | None = None) -> None:
         """Over the node's parts."""
         self._parts = parts
         self._entry = Entry(parts)
         self._shelf = Shelf(parts)
         self._judge = Judge(parts)
-        self._origins = OriginKeeper(parts)
+        self._groups = Groups(parts)
+        self._classes = Classes(parts)
+        self._intake = Intake(parts)
         # Between the judgement by what is held and the commit nothing may be added that would change it.
         self._judging = asyncio.Lock()
-        self._log = get_logger("composer")
+        self.acts = Acts(parts) if acts is None else acts
+        self._passer = Passer(parts, self._intake, self._groups, self.acts)
+        self.acts.register(SEND, Performer(Scope.RELEASE, self._perform, self._show, self._revise))
 
     async def send(
         self,
@@ -90,78 +76,96 @@ class Composer:
         Raises Invalid, NotFound, Forbidden, Conflict, or Unavailable before this node's key is published; then nothing
         is stored.
         """
+        files = [encode(ATTACHMENT, upload.attachment) for upload in uploads]
+        same = (value, files) if compiled is None else (compiled.asked, ())
+        request = self._parsed(value, caller)
+        idempotency = await self._intake.idempotency(caller, key, *same)
+        earlier = await self._intake.earlier(idempotency, uploads)
+        if earlier is not None:
+            return earlier
+        carried = Carried() if compiled is None else compiled.carried
+        request, draft = await self._drafted(request, uploads, caller, carried)
+        if not _to_be_judged(request, draft):
+            return await self._take(request, draft, uploads, carried, caller, idempotency, ())
+        async with self._judging:
+            earlier = await self._intake.earlier(idempotency, uploads)
+            if earlier is not None:
+                return earlier
+            doubts = await self._judge.intended(draft.fact, caller)
+            return await self._take(request, draft, uploads, carried, caller, idempotency, doubts)
+
+    async def known(self, asked: object, caller: Caller, key: str | None) -> Taken | None:
+        """What was compiled and stored before for this very request. Raises Conflict for a key of another request."""
+        return await self._intake.earlier(await self._intake.idempotency(caller, key, asked, ()), ())
+
+    async def forward(self, source: Message, value: object, caller: Caller, key: str | None) -> Taken:
+        """Pass a received message on, unmodified, to others. Raises Forbidden when consent is missing."""
+        return await self._passer.forward(source, value, caller, key)
+
+    def _parsed(self, value: object, caller: Caller) -> SendRequest:
+        """Raises Invalid, Forbidden, or Unavailable."""
         parts = self._parts
         request = requests.parse_model(SendRequest, value)
         requests.require_measure(caller.measures, request.measure, request.record.get("record_type"))
         if not parts.directory.current.knows(parts.member, parts.keyring.signing.key_id):
             why = "this node's signing key is not in the directory yet: see `cbm node status`, is it certified?"
             raise Unavailable("key-not-published", why)
-        files = [encode(ATTACHMENT, upload.attachment) for upload in uploads]
-        same = (value, files) if compiled is None else (compiled.asked, ())
-        idempotency = await self._idempotency(caller, key, *same)
-        earlier = await self._earlier(idempotency, uploads)
-        if earlier is not None:
-            return earlier
-        request = await self._threaded(request, caller)
-        carried = Carried() if compiled is None else compiled.carried
-        draft = await asyncio.to_thread(make_draft, parts, request, uploads, caller, parts.clock.now(), carried)
-        if "record_id" not in request.record and not draft.message.named and draft.fact.measure not in MODALITIES:
-            # Its id is new and it names nothing: nothing that is held says anything about it.
-            return await self._store(draft.message, idempotency, self._warned(draft, ()))
-        async with self._judging:
-            earlier = await self._earlier(idempotency, uploads)
-            if earlier is not None:
-                return earlier
-            doubts = await self._judge.intended(draft.fact, caller)
-            return await self._store(draft.message, idempotency, self._warned(draft, doubts))
+        return request
 
-    async def known(self, asked: object, caller: Caller, key: str | None) -> Taken | None:
-        """What was compiled and stored before for this very request. Raises Conflict for a key of another request."""
-        return await self._earlier(await self._idempotency(caller, key, asked, ()), ())
-
-    async def forward(self, source: Message, value: object, caller: Caller, key: str | None) -> Taken:
-        """Pass a received message on, unmodified, to others. Raises Forbidden when consent is missing."""
+    async def _drafted(
+        self, request: SendRequest, uploads: tuple[Upload, ...], caller: Caller, carried: Carried
+    ) -> tuple[SendRequest, Draft]:
+        """The request with recipients and thread settled, and the complete message."""
         parts = self._parts
-        request = requests.parse_model(ForwardRequest, value)
-        requests.require_measure(caller.measures, source.measure, source.record_type)
+        request = await self._threaded(request, caller)
+        request = request.model_copy(update={"to": await self._groups.expand(request.to)})
+        classes = await self._classes.meanings(request.classes)
         now = parts.clock.now()
-        to = requests.recipients(request.to, False, parts.member, parts.directory.current)
-        precedence = requests.code(Precedence, request.precedence, "precedence")
-        provisions = tuple(decode(SIGNED_PROVISION, s, 2 * limits.MAX_PROVISION) for s in source.signed_provisions)
-        grants = tuple(decode(SIGNED_GRANT, s, 2 * limits.MAX_GRANT) for s in source.signed_grants)
-        transfer = Transfer(parts.member, to, provisions, grants, Purpose(source.purpose), precedence)
-        ledger = Ledger(origins=await self._origins.proved(provisions, grants, now))
-        require_consent(authorise_transfer(transfer, parts.directory.current, ledger, now), source.id)
-        expires = now + requests.span(request.expires, "expires")
-        forward_id = random_bytes(16)
-        vault = parts.keyring.vault
-        manifest = vault.open("manifest", manifest_name(source.id, source.attachments), source.sealed_manifest)
-        fact = await self._shelf.of(source)
-        copies = await asyncio.to_thread(self._copy_files, source)
-        message = Message(
-            id=forward_id,
-            box="outbox",
-            provision=source.provision,
-            state="queued",
-            ministry=caller.ministry,
-            measure=source.measure,
-            record_type=source.record_type,
-            precedence=precedence,
-            created=now,
-            due=now,
-            expires=expires,
-            signed_provisions=source.signed_provisions,
-            signed_grants=source.signed_grants,
-            purpose=source.purpose,
-            path=(*source.path, parts.member) if parts.member not in source.path else source.path,
-            sealed_manifest=vault.seal("manifest", manifest_name(forward_id, copies), manifest),
-            sealed_title=vault.seal("title", forward_id, vault.open("title", source.id, source.sealed_title)),
-            recipients=to,
-            attachments=copies,
-            record_id=fact.record_id,
-            named=refers_to(fact),
+        return request, await asyncio.to_thread(make_draft, parts, request, uploads, caller, now, carried, classes)
+
+    async def _take(
+        self,
+        request: SendRequest,
+        draft: Draft,
+        uploads: tuple[Upload, ...],
+        carried: Carried,
+        caller: Caller,
+        idempotency: Idempotency | None,
+        doubts: tuple[str, ...],
+    ) -> Taken:
+        """Store it, or keep it until others have released it."""
+        warned = self._warned(draft, doubts)
+        if not self.acts.needed(SEND, draft.message.measure, draft.message.record_type):
+            return await self._intake.store(draft.message, idempotency, warned, draft.joint)
+        return await self.acts.hold(
+            send_submission(SEND, request, draft, uploads, carried), caller, idempotency, warned
         )
-        return await self._store(message, await self._idempotency(caller, key, value, [source.id]), ())
+
+    async def _perform(self, opened: Opened) -> bytes:
+        known = await self._intake.stored(opened.idempotency)
+        if known is not None:
+            return known
+        request = self._parsed(opened.payload["request"], opened.caller)
+        carried = await self._recounted(carried_of(opened.payload))
+        _, draft = await self._drafted(request, opened.uploads, opened.caller, carried)
+        async with self._judging:
+            await self._judge.intended(draft.fact, opened.caller)
+            return await self._intake.commit(draft.message, opened.idempotency, draft.joint)
+
+    async def _recounted(self, carried: Carried) -> Carried:
+        """What waited for officials: others may have used its Grants meanwhile."""
+        return replace(carried, counted=await HeldGrants(self._parts).uses(*carried.grants))
+
+    async def _show(self, opened: Opened) -> dict[str, Any]:
+        return {"request": opened.payload["request"]}
+
+    async def _revise(self, opened: Opened, value: object, uploads: tuple[Upload, ...]) -> Submission:
+        carried = carried_of(opened.payload)
+        if carried.provisions:
+            raise Invalid("not-changeable", "an edition is not changed: refuse it, and compile anew")
+        request, draft = await self._drafted(self._parsed(value, opened.caller), uploads, opened.caller, carried)
+        await self._judge.intended(draft.fact, opened.caller)
+        return send_submission(SEND, request, draft, uploads, carried)
 
     async def _threaded(self, request: SendRequest, caller: Caller) -> SendRequest:
         """The request with the record that begins its thread among the references. Raises NotFound."""
@@ -186,60 +190,12 @@ class Composer:
             *(Warned(notice.code, notice.detail) for notice in departures),
         )
 
-    def _copy_files(self, source: Message) -> tuple[StoredAttachment, ...]:
-        """A forward has files of its own, so that either message can be purged without the other."""
-        files = self._parts.files
-        copies = []
-        for attachment in source.attachments:
-            name = files.new_name()
-            files.write_content(name, files.read_content(attachment.file))
-            copies.append(StoredAttachment(attachment.position, name))
-        return tuple(copies)
-
-    async def _idempotency(
-        self, caller: Caller, key: str | None, value: object, matter: Iterable[bytes]
-    ) -> Idempotency | None:
-        """What makes two requests the same: whose token, which key, the JSON, and what it is about."""
-        if key is None:
-            return None
-        text = await asyncio.to_thread(json.dumps, value, sort_keys=True)
-        return Idempotency(caller.token, key, self._parts.keyring.vault.request_digest(text.encode("ascii"), *matter))
-
-    async def _earlier(self, idempotency: Idempotency | None, uploads: tuple[Upload, ...]) -> Taken | None:
-        """What this request stored before; its files came twice. Raises Conflict for a key of another request."""
-        stored = None if idempotency is None else await self._parts.stores.outbox.stored_for(idempotency)
-        if stored is None:
-            return None
-        self._parts.files.remove_content(upload.file for upload in uploads)
-        return Taken(stored, False)
-
-    async def _store(self, message: Message, idempotency: Idempotency | None, warnings: tuple[Warned, ...]) -> Taken:
-        """Commit; the files of a request that was stored before, or not stored at all, are removed."""
-        files = [attachment.file for attachment in message.attachments]
-        try:
-            stored = await self._parts.stores.outbox.add_message(message, idempotency)
-        except Exception:
-            # Not when it is cancelled: the commit may stand, and orphans are removed at the next start.
-            self._parts.files.remove_content(files)
-            raise
-        if stored != message.id:
-            self._parts.files.remove_content(files)
-            return Taken(stored, False)
-        self._parts.wakes.to_seal.set()
-        self._parts.wakes.tell_news()
-        self._log.info("message.queued", message=stored.hex(), recipients=list(message.recipients))
-        return Taken(stored, True, warnings)
-
-
-def source_of(message: Message | None) -> Message:
-    """A message that can be passed on; raises NotFound or Invalid."""
-    if message is None:
-        raise NotFound("no-such-message", "there is no message with this id")
-    if message.box != "inbox":
-        raise Invalid("not-received", "only a received message is forwarded: send your own anew")
-    return message
-
 
 def date_text(seconds: int) -> str:
     """RFC 3339, UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def _to_be_judged(request: SendRequest, draft: Draft) -> bool:
+    """Its id is new and it names nothing: nothing that is held says anything about it."""
+    return "record_id" in request.record or bool(draft.message.named) or draft.fact.measure in MODALITIES

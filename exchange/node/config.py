@@ -1,7 +1,8 @@
 """Settings of a node: TOML files in its folder, checked at start; unknown settings are refused.
 
 `node.toml` is the node's; `participation.toml`, if there is one, is the state's declaration of what it takes part in
-(`exchange.records.participation` shows its form).
+(`exchange.records.participation` shows its form); `consent.toml`, if there is one, holds the rules by which requests
+for consent are answered at once (`exchange.consent.rules`).
 """
 
 import tomllib
@@ -10,12 +11,15 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from exchange.consent.rules import ConsentRule, parse_rules
 from exchange.errors import Invalid
+from exchange.node.access import pattern_fault
 from exchange.records.participation import Declaration, parse_declaration
 from schemas.limits import DAY, FRESH
 
 CONFIG_FILE: Final = "node.toml"
 PARTICIPATION_FILE: Final = "participation.toml"
+RULES_FILE: Final = "consent.toml"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -59,6 +63,9 @@ class Delivery(_Settings):
     directory_max_age: int = Field(
         7 * DAY, gt=FRESH, description="How old the cosigned directory may be for a message to be sealed by it."
     )
+    statements_after: int = Field(
+        7 * DAY, ge=1, description="How long holders have, after a withdrawal, until the alarm `statements-missing`."
+    )
     retry_most: int = Field(60, ge=1, description="Longest pause between two tries to reach the relay.")
 
 
@@ -68,6 +75,25 @@ class Convert(_Settings):
     accepted_senders: tuple[str, ...] = Field(
         (), max_length=1000, description="Senders, as their CAP alerts write them, whose alerts may break the schema."
     )
+
+
+class FourEyes(_Settings):
+    """What is done only when other officials have approved it. Each has a token; the author does not count."""
+
+    release: tuple[str, ...] = Field(
+        (), max_length=100, description="Measures, written as for tokens, of which nothing is sent or passed on alone."
+    )
+    releases: int = Field(2, ge=1, le=8, description="How many others have to release it.")
+    consents: int = Field(0, ge=0, le=8, description="How many others have to agree to a consent; 0: none.")
+    days: int = Field(7, ge=1, le=30, description="How long it waits for them.")
+
+    @model_validator(mode="after")
+    def _patterns(self) -> "FourEyes":
+        for pattern in self.release:
+            fault = pattern_fault(pattern)
+            if fault is not None:
+                raise ValueError(f"{pattern!r}: {fault}")
+        return self
 
 
 class NodeConfig(_Settings):
@@ -80,6 +106,7 @@ class NodeConfig(_Settings):
     listen: Listen = Listen()
     delivery: Delivery = Delivery()
     convert: Convert = Convert()
+    four_eyes: FourEyes = FourEyes()
     token: Token | None = Field(None, description="Where the Ed25519 half of the signing key is, when in a token.")
 
     @model_validator(mode="after")
@@ -104,6 +131,21 @@ def load_config(folder: Path) -> NodeConfig:
         first = fault.errors()[0]
         place = ".".join(str(step) for step in first["loc"]) or "settings"
         raise Invalid("bad-config", f"{path}: {place}: {first['msg']}") from None
+
+
+def load_rules(folder: Path) -> tuple[ConsentRule, ...]:
+    """Read and check the rules of consent; none without the file. Raises Invalid with the setting at fault."""
+    path = folder / RULES_FILE
+    try:
+        values = _toml(path, "bad-consent-rules")
+    except FileNotFoundError:
+        return ()
+    except OSError as fault:
+        raise Invalid("bad-consent-rules", f"{path} cannot be read: {fault.strerror}") from None
+    try:
+        return parse_rules(values)
+    except Invalid as fault:
+        raise Invalid(fault.code, f"{path}: {fault.detail}", fault.extra) from None
 
 
 def load_declaration(folder: Path, member: str) -> Declaration | None:

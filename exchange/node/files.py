@@ -6,6 +6,7 @@ removed at start.
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -42,10 +43,34 @@ class NodeFiles:
         """The plaintext of a content file, a chunk at a time; raises Undecryptable."""
         return self._vault.open_file(name, read_pieces(self._content / name))
 
+    def copy_content(self, files: Iterable[StoredAttachment]) -> tuple[StoredAttachment, ...]:
+        """The same contents in files of their own, so that either message can be purged without the other."""
+        copies: list[StoredAttachment] = []
+        try:
+            for stored in files:
+                name = self.new_name()
+                self.write_content(name, self.read_content(stored.file))
+                copies.append(StoredAttachment(stored.position, name))
+        except BaseException:
+            self.remove_content(copy.file for copy in copies)
+            raise
+        return tuple(copies)
+
     def remove_content(self, names: Iterable[str]) -> None:
         """Remove content files that no row will name."""
         for name in names:
             (self._content / name).unlink(missing_ok=True)
+
+    def destroy_content(self, names: Iterable[str]) -> None:
+        """Overwrite content files that no row names any more, and remove them. Raises StoreFault, after all others."""
+        faults = []
+        for name in names:
+            try:
+                _overwrite(self._content / name)
+            except StoreFault as fault:
+                faults.append(fault)
+        if faults:
+            raise faults[0]
 
     def write_body(self, envelope: bytes, pieces: Iterable[bytes]) -> None:
         """Write an envelope's ciphertext to the spool."""
@@ -68,10 +93,16 @@ class NodeFiles:
         return self._spool / (self.new_name() + _ARRIVAL)
 
     def remove_orphans(self, content: frozenset[str], bodies: frozenset[bytes]) -> int:
-        """Remove every file that no row names; gives how many."""
+        """Remove every file that no row names; gives how many.
+
+        A crash may have come before a content file was overwritten, so it is done now.
+        """
         kept = {self._content / name for name in content} | {self.body_path(body) for body in bodies}
         orphans = [path for folder in (self._content, self._spool) for path in folder.iterdir() if path not in kept]
         for path in orphans:
+            if path.parent == self._content:
+                with suppress(StoreFault):
+                    _overwrite(path)
             path.unlink(missing_ok=True)
         return len(orphans)
 
@@ -84,9 +115,17 @@ def manifest_name(message: bytes, attachments: Iterable[StoredAttachment]) -> by
     return message + "".join(attachment.file for attachment in attachments).encode("ascii")
 
 
-def _write(path: Path, pieces: Iterable[bytes]) -> None:
+def _overwrite(path: Path) -> None:
+    """Raises StoreFault; the file is gone all the same."""
+    if path.is_file():
+        _write(path, (bytes(CHUNK) for _ in range(-(-path.stat().st_size // CHUNK))), truncate=False)
+        path.unlink(missing_ok=True)
+
+
+def _write(path: Path, pieces: Iterable[bytes], *, truncate: bool = True) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if truncate else 0)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        handle = os.open(path, flags, 0o600)
         with os.fdopen(handle, "wb") as file:
             for piece in pieces:
                 file.write(piece)

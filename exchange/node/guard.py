@@ -55,7 +55,9 @@ class Guard:
     async def own(self) -> Own:
         """What this node knows to be its own."""
         keys = self._certified() | {self._keyring.signing.key_id}
-        return Own(self._keyring.signing.owner, keys, self._keyring.holds, await self._books.trust.restored())
+        withdrawn = frozenset(pending.entry for pending in await self._books.withdrawals.pending())
+        restored = await self._books.trust.restored()
+        return Own(self._keyring.signing.owner, keys, self._keyring.holds, restored, withdrawn)
 
     async def report(self, report: Report) -> None:
         """Raise the alarm, with its proof; what concerns another member holds back what is for it."""

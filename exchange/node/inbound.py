@@ -218,6 +218,8 @@ class Payload:
         own = next((s for s in self._core.provisions if equal(commitment, s.provision.commitment)), None)
         if own is None or own.provision.providers != manifest.providers:
             raise Unreadable("unreadable", "the content is not the one that the providers signed")
+        if manifest.class_tags != own.provision.class_tags:
+            raise Unreadable("unreadable", "the content explains other class tags than its Provision has")
         stated = _LENGTH + len(raw) + sum(attachment.size for attachment in manifest.attachments)
         if self._transport.content_size != stated:
             raise Unreadable("unreadable", "the content's size is not the stated one")

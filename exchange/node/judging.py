@@ -59,7 +59,8 @@ class Judge:
 
     async def received(self, fact: RecordFact, now: int) -> tuple[Alarm, ...]:
         """What is wrong with a record that came, as alarms; whatever is held, the record is to be delivered."""
-        if await self._parts.stores.views.message(bytes.fromhex(fact.message)) is not None:
+        ident, stores = bytes.fromhex(fact.message), self._parts.stores
+        if await stores.views.message(ident) or await stores.destroyed.destroyed(ident):
             # Another envelope for it: judged when it came first.
             return ()
         shelf = Shelf(self._parts, lambda cost: self._spend(fact.sender, now, cost))

@@ -16,6 +16,7 @@ from exchange.node.inbound import PutOff
 from exchange.node.notices import Notices
 from exchange.node.parts import Parts
 from exchange.node.receiver import Receiver
+from exchange.node.refusals import Refusals
 from exchange.node.transport import RelayUnreachable
 from exchange.node.wake import wait_for
 from exchange.node.witness import Witness
@@ -26,6 +27,7 @@ from schemas.contexts import Context
 from schemas.errors import DecodeError
 from schemas.ids import KeyId
 from schemas.limits import MAX_CLOCK_AHEAD
+from schemas.refused import RefusedTransfer
 from schemas.relayapi import (
     SESSION_STATEMENT,
     Acks,
@@ -34,6 +36,7 @@ from schemas.relayapi import (
     Frame,
     Notice,
     Proof,
+    RefusalsSeen,
     Seen,
     SessionRole,
     SessionStatement,
@@ -58,6 +61,7 @@ class Link:
         self._log = get_logger("link")
         self._deliveries = Deliveries(parts, receiver)
         self._notices = Notices(parts)
+        self._refusals = Refusals(parts)
         self._witness = Witness(parts)
         self.connected = False
         # Since when and why there is no session; None while there is one.
@@ -166,6 +170,10 @@ class Link:
                 await _say(socket, Seen(seen))
         elif isinstance(frame, Deliver):
             await self._deliver(frame, socket, fetches)
+        elif isinstance(frame, RefusedTransfer):
+            digest = await self._refusals.from_relay(frame)
+            if digest is not None:
+                await _say(socket, RefusalsSeen((digest,)))
         elif isinstance(frame, WitnessRequest):
             fetches.start(self._cosign(frame, socket))
         else:
@@ -216,6 +224,9 @@ class Link:
             seen = await self._notices.take(mailbox.acknowledgements)
             if seen:
                 await self._parts.relay.seen(Seen(seen))
+            dealt = [await self._refusals.from_relay(refused) for refused in mailbox.refusals or ()]
+            if known := tuple(digest for digest in dealt if digest is not None):
+                await self._parts.relay.refusals_seen(RefusalsSeen(known))
         except (ExchangeError, DecodeError, KeyFault, aiohttp.ClientError, OSError) as fault:
             self._log.warning("pull.failed", why=str(fault))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from exchange.errors import ExchangeError, Invalid
 from exchange.node.alarms import place_of
@@ -14,11 +14,14 @@ from exchange.records.facts import Box, EnvelopeFacts, RecordFact, record_fact
 from keys.digests import message_id, provision_digest
 from keys.errors import KeyFault
 from schemas.canon import decode
-from schemas.content import HEAD, RESEND, ContentKind, Head, Resend
+from schemas.consent import JOINT_DRAFT, ConsentMessage, JointDraft, decode_consent
+from schemas.content import HEAD, RESEND, ContentKind, Head, Manifest, Resend
 from schemas.errors import DecodeError
 from schemas.ids import MemberId
-from schemas.limits import MAX_SERVICE
+from schemas.limits import MAX_RECORD, MAX_SERVICE
+from schemas.provision import Provision
 from schemas.record_errors import RecordError
+from schemas.terms import Onward
 from schemas.validate import load_json
 from schemas.wrap import Wrap, WrapSecret
 
@@ -30,7 +33,8 @@ _DECLARED: Final = (RefusedEnvelope, ExchangeError, OSError, MemoryError)
 class Opened:
     """What was inside. `files`: names of the attachments' sealed files, which no row names yet.
 
-    `fact`: of the record, if it is one; `head` and `resend`: what its sender's node says on its own account.
+    `fact`: of the record, if it is one; `head` and `resend`: what its sender's node says on its own account;
+    `consent`: what it says about consent, or asks to be signed.
     `checkpoint`: what its sender was shown of the directory.
     """
 
@@ -41,6 +45,7 @@ class Opened:
     head: Head | None
     resend: Resend | None
     checkpoint: bytes | None
+    consent: ConsentMessage | JointDraft | None = None
 
 
 def open_envelope(parts: Parts, judged: Judged, wrap: Wrap, ciphertext: Iterator[bytes]) -> Opened:
@@ -76,6 +81,9 @@ def _opened(parts: Parts, judged: Judged, wrap: Wrap, ciphertext: Iterator[bytes
         parts.files.write_content(name, payload.attachment(attachment))
         written.append(name)
     shown = payload.finish().checkpoint
+    consent = _consent(content, judged.header.core.sender)
+    if consent is not None:
+        return Opened(secret, content, tuple(written), None, None, None, shown, consent)
     service = _service(content, judged.header.core.sender)
     if service is not None:
         head, resend = (service, None) if isinstance(service, Head) else (None, service)
@@ -83,6 +91,20 @@ def _opened(parts: Parts, judged: Judged, wrap: Wrap, ciphertext: Iterator[bytes
     fact = _meaning(content, judged)
     _check_edition(parts, judged, content, fact, written)
     return Opened(secret, content, tuple(written), fact, None, None, shown)
+
+
+def _consent(content: Content, sender: MemberId) -> ConsentMessage | JointDraft | None:
+    """What is said about consent; None for anything else. Raises Unreadable."""
+    manifest, terms = content.manifest, content.provision
+    if manifest.kind not in (ContentKind.CONSENT, ContentKind.DRAFT):
+        return None
+    drafted = manifest.kind is ContentKind.DRAFT
+    if manifest.providers != (sender,) or terms.onward is not Onward.NONE or (manifest.attachments and not drafted):
+        raise Unreadable("unreadable", "a state speaks about consent for itself, and to those named only")
+    try:
+        return decode(JOINT_DRAFT, manifest.body, MAX_RECORD) if drafted else decode_consent(manifest.body)
+    except DecodeError as fault:
+        raise Unreadable("unreadable", f"the content is not valid: {type(fault).__name__}") from None
 
 
 def _service(content: Content, sender: MemberId) -> Head | Resend | None:
@@ -101,8 +123,16 @@ def _service(content: Content, sender: MemberId) -> Head | Resend | None:
 
 
 def _meaning(content: Content, judged: Judged) -> RecordFact:
-    """The record, validated as before signing. Raises Unreadable."""
+    """The record as a fact. Raises Unreadable."""
     manifest, provision, sender = content.manifest, content.provision, judged.header.core.sender
+    record = sound_record(manifest, provision)
+    name = message_id(content.signed.body).hex()
+    envelope = EnvelopeFacts(name, Box.INBOX, sender, provision.audience, judged.receipt.time)
+    return record_fact(record, manifest.body, envelope)
+
+
+def sound_record(manifest: Manifest, provision: Provision) -> dict[str, Any]:
+    """The record of a content, validated as before signing. Raises Unreadable."""
     try:
         record = load_json(manifest.body)
         validated(record, manifest.providers, provision.tlp.label, provision.onward.label)
@@ -114,9 +144,7 @@ def _meaning(content: Content, judged: Judged) -> RecordFact:
         raise Unreadable("unreadable", f"the content is not valid: {type(fault).__name__}") from None
     if not isinstance(record, dict):
         raise Unreadable("unreadable", "the record is no object")
-    name = message_id(content.signed.body).hex()
-    envelope = EnvelopeFacts(name, Box.INBOX, sender, provision.audience, judged.receipt.time)
-    return record_fact(record, manifest.body, envelope)
+    return record
 
 
 def _check_edition(parts: Parts, judged: Judged, content: Content, fact: RecordFact, files: list[str]) -> None:

@@ -18,6 +18,7 @@ from schemas.canon import encode
 from schemas.content import (
     MANIFEST,
     Attachment,
+    ClassMeaning,
     ContentKind,
     Manifest,
     Transport,
@@ -28,7 +29,7 @@ from schemas.content import (
 from schemas.contexts import Context
 from schemas.envelope import CORE, Core, Header
 from schemas.grant import SignedGrant
-from schemas.ids import Digest, EnvelopeId, MemberId, ProvisionId, StreamId
+from schemas.ids import ClassTag, Digest, EnvelopeId, MemberId, ProvisionId, StreamId
 from schemas.origin import Origins
 from schemas.provision import PROVISION, Provision, SignedProvision
 from schemas.terms import Onward, Precedence, Purpose, Suite, Tlp
@@ -48,6 +49,7 @@ class Terms:
     max_precedence: Precedence
     until: int | None = None
     not_before: int | None = None
+    class_tags: tuple[ClassTag, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +96,13 @@ def make_manifest(
     body: bytes,
     attachments: tuple[Attachment, ...],
     salt: bytes,
+    classes: tuple[ClassMeaning, ...] = (),
 ) -> bytes:
-    """The content part's manifest; `salt` is 32 fresh random bytes. Raises DecodeError beyond a bound."""
-    return encode(MANIFEST, Manifest(salt, providers, kind, body, attachments))
+    """The content part's manifest; `salt` is 32 fresh random bytes. Raises DecodeError beyond a bound.
+
+    `classes`, in the order of their tags: what those of the Provision stand for.
+    """
+    return encode(MANIFEST, Manifest(salt, providers, kind, body, attachments, classes or None))
 
 
 def sign_provision(
@@ -110,11 +116,26 @@ def sign_provision(
     send_by: int,
 ) -> SignedProvision:
     """The Provision of one provider over one content. Raises DecodeError for terms that contradict each other."""
-    body = encode(
+    body = provision_body((identity.owner,), directory, provision, audience, terms, manifest, created, send_by)
+    return SignedProvision(body, (identity.sign(Context.PROVISION, body),))
+
+
+def provision_body(
+    providers: tuple[MemberId, ...],
+    directory: Directory,
+    provision: ProvisionId,
+    audience: tuple[MemberId, ...],
+    terms: Terms,
+    manifest: bytes,
+    created: int,
+    send_by: int,
+) -> bytes:
+    """What every provider signs. Raises DecodeError for terms that contradict each other."""
+    return encode(
         PROVISION,
         Provision(
             id=provision,
-            providers=(identity.owner,),
+            providers=providers,
             audience=audience,
             onward=terms.onward,
             charter=directory.charter.version,
@@ -125,11 +146,10 @@ def sign_provision(
             created=created,
             send_by=send_by,
             max_precedence=terms.max_precedence,
-            class_tags=(),
+            class_tags=terms.class_tags,
             commitment=content_commitment(manifest),
         ),
     )
-    return SignedProvision(body, (identity.sign(Context.PROVISION, body),))
 
 
 def latest_expiry(directory: Directory, recipients: Iterable[MemberId], now: int) -> int:

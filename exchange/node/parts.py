@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from exchange.clock import Clock
+from exchange.consent.rules import ConsentRule
 from exchange.node.config import NodeConfig
 from exchange.node.directory import DirectoryView
 from exchange.node.files import NodeFiles
@@ -11,6 +12,10 @@ from exchange.node.keyring import Keyring
 from exchange.node.transport import RelayClient
 from exchange.node.wake import Wakes
 from exchange.records.participation import Declaration
+from exchange.storage.act_port import ActStore
+from exchange.storage.consent_port import ConsentStore
+from exchange.storage.group_port import ClassStore, GroupStore
+from exchange.storage.joint_port import JointStore
 from exchange.storage.node_port import (
     AccessStore,
     EvidenceStore,
@@ -19,8 +24,11 @@ from exchange.storage.node_port import (
     RecordStore,
     ViewStore,
 )
+from exchange.storage.refused_port import RefusedStore
+from exchange.storage.request_port import GrantStore, RequestStore
 from exchange.storage.resend_port import ResendStore
 from exchange.storage.trust_port import HandStore, OriginStore, TrustStore
+from exchange.storage.withdrawal_port import DestroyStore, HeldStore, WithdrawalStore
 from schemas.ids import MemberId
 
 
@@ -38,11 +46,25 @@ class Stores:
     trust: TrustStore
     hand: HandStore
     origins: OriginStore
+    consent: ConsentStore
+    withdrawals: WithdrawalStore
+    held: HeldStore
+    destroyed: DestroyStore
+    requests: RequestStore
+    grants: GrantStore
+    joint: JointStore
+    refused: RefusedStore
+    acts: ActStore
+    groups: GroupStore
+    classes: ClassStore
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything that a node's loops and its API share; `declaration`: what its state takes part in, if it says so."""
+    """Everything that a node's loops and its API share.
+
+    `declaration`: what its state takes part in, if it says so; `rules`: by which it answers requests for consent.
+    """
 
     config: NodeConfig
     keyring: Keyring
@@ -54,6 +76,7 @@ class Parts:
     clock: Clock
     wakes: Wakes
     declaration: Declaration | None = None
+    rules: tuple[ConsentRule, ...] = ()
 
     @property
     def member(self) -> MemberId:

@@ -18,6 +18,7 @@ from exchange.node.judging import Judge
 from exchange.node.opening import Opened, open_envelope
 from exchange.node.parts import Parts
 from exchange.node.receipts import tell_out_of_date
+from exchange.node.refusal_notices import RefusalNotices
 from exchange.storage.node_values import Alarm, ReceivedEnvelope
 from keys.digests import header_digest
 from keys.errors import KeyFault
@@ -55,6 +56,7 @@ class Receiver:
         self._alarms = Alarms(parts.stores.inbox, parts.clock)
         self._judge = Judge(parts)
         self._gossip = Gossip(parts)
+        self._notices = RefusalNotices(parts)
         self._log = get_logger("receiver")
 
     async def known(self, delivered: Delivered) -> bytes | None:
@@ -143,7 +145,8 @@ class Receiver:
         parts = self._parts
         core = judged.header.core
         ack = acknowledgement(parts.keyring.signing, delivered.header, Outcome.DELIVERED, now)
-        outcome = "delivered" if opened.fact is not None else "head" if opened.head is not None else "resend"
+        service = "head" if opened.head is not None else "resend" if opened.resend is not None else None
+        outcome = service or "delivered"
         proof = evidence(delivered, ack, opened.content.signed, outcome, None, now)
         new_message = None
         try:
@@ -151,7 +154,8 @@ class Receiver:
             arrival, alarms = await place(parts, judged, opened, now)
             if opened.fact is not None:
                 alarms = (*alarms, *await self._judge.received(opened.fact, now))
-                new_message = message(parts.keyring.vault, judged, opened, opened.fact, now)
+            if service is None:
+                new_message = message(parts.keyring.vault, judged, opened, now)
         except BaseException:
             parts.files.remove_content(opened.files)
             raise
@@ -167,12 +171,14 @@ class Receiver:
             raise
         if not new:
             parts.files.remove_content(opened.files)
+        if opened.consent is not None:
+            parts.wakes.to_desk.set()
         parts.wakes.tell_news()
         self._log.info("envelope.received", envelope=core.id.hex(), sender=core.sender, new=new)
         return ack
 
     async def _refuse(self, delivered: Delivered, refusal: RefusedEnvelope, now: int) -> bytes:
-        """Evidence, alarm, and an answer that does not say why."""
+        """Evidence, alarm, what providers are told, and an answer that does not say why."""
         core = delivered.header.core
         ack = acknowledgement(self._parts.keyring.signing, delivered.header, Outcome.REFUSED, now)
         alarm = Alarm(
@@ -183,7 +189,10 @@ class Receiver:
             time=now,
         )
         proof = evidence(delivered, ack, core.provisions[0], "refused", refusal.rule, now)
-        await self._parts.stores.inbox.save_received(proof, None, None, (alarm,))
+        told = await self._notices.messages(delivered, refusal.rule, now)
+        await self._parts.stores.inbox.save_received(proof, None, None, (alarm,), told)
+        if told:
+            self._parts.wakes.to_seal.set()
         self._log.warning("envelope.refused", envelope=core.id.hex(), sender=core.sender, code=refusal.rule)
         return ack
 

@@ -5,8 +5,9 @@ request, and what it states must agree with the request, so that the signed reco
 """
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,19 +18,26 @@ from schemas.content import Attachment
 from schemas.errors import DecodeError
 from schemas.ids import SECRETARIAT, MemberId, member_id
 from schemas.record_errors import RecordError, shorten
-from schemas.registry import AGREED_ELSEWHERE, default_tlp, list_schemas
+from schemas.registry import AGREED_ELSEWHERE, admits, default_tlp, list_schemas
 from schemas.terms import Onward, Precedence, Purpose, Tlp, from_label
 from schemas.validate import ValidationReport, matches_terms, validate_record
 
 _SPAN: Final = re.compile(r"(\d{1,6})(s|m|h|d)?")
 _UNITS: Final = {"s": 1, "m": 60, "h": limits.HOUR, "d": limits.DAY}
 _DEFAULT_EXPIRES: Final = "30d"
+_DEFAULT_SIGN_BY: Final = "14d"
+ClassName = Annotated[str, Field(min_length=1, max_length=limits.MAX_NAME)]
 M = TypeVar("M", bound=BaseModel)
 L = TypeVar("L", Onward, Purpose, Tlp, Precedence)
 
 
 class SendRequest(BaseModel):
-    """Body of `POST /v1/messages`. `thread`: a record, or a message that holds it, which the record is to refer to."""
+    """Body of `POST /v1/messages`. `to`: codes, and groups as `@name`.
+
+    `thread`: a record, or a message that holds it, which the record is to refer to. `classes`: what this state
+    calls the classes that it belongs to; a Grant can be for a class. `joint`: the other providers, who all have to
+    sign before it is sent; `sign_by`: for how long they are waited for.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,16 +53,20 @@ class SendRequest(BaseModel):
     precedence: str = Precedence.ROUTINE.label
     expires: str | int = _DEFAULT_EXPIRES
     thread: str | None = Field(None, max_length=255, pattern="^([0-9a-f]{32}|[0-9a-f-]{36}|urn:.+)$")
+    classes: list[ClassName] = Field([], max_length=limits.MAX_CLASS_TAGS)
+    joint: list[str] = Field([], max_length=limits.MAX_PROVIDERS - 1)
+    sign_by: str | int = _DEFAULT_SIGN_BY
 
 
 class ForwardRequest(BaseModel):
-    """Body of `POST /v1/messages/{id}/forward`."""
+    """Body of `POST /v1/messages/{id}/forward`. `purpose`: by default the Provision's; another takes Grants."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     to: list[str] = Field(min_length=1, max_length=limits.MAX_RECIPIENTS)
     precedence: str = Precedence.ROUTINE.label
     expires: str | int = _DEFAULT_EXPIRES
+    purpose: str | None = None
 
 
 def parse_model(model: type[M], value: object) -> M:
@@ -84,6 +96,20 @@ def recipients(
     return tuple(sorted(MemberId(code) for code in wanted))
 
 
+def providers(
+    codes: list[str], to: tuple[MemberId, ...], sender: MemberId, directory: Directory
+) -> tuple[MemberId, ...]:
+    """The sender and those who provide it jointly, sorted; raises Invalid or NotFound naming the code at fault."""
+    others = recipients(codes, False, sender, directory) if codes else ()
+    for code in others:
+        if not directory.may_send(code):
+            raise Invalid("cannot-provide", f"{code} only receives and can provide nothing: leave it out of joint")
+    if len({*to, *others}) > limits.MAX_RECIPIENTS:
+        detail = f"recipients and providers are more than {limits.MAX_RECIPIENTS} states: send it to some of them later"
+        raise Invalid("too-many-recipients", detail)
+    return tuple(sorted((sender, *others)))
+
+
 def code(values: type[L], label: str, field: str) -> L:
     """A code by its label; raises Invalid naming the choices."""
     try:
@@ -98,6 +124,12 @@ def span(value: str | int, field: str) -> int:
     if match is None or int(match[1]) == 0:
         raise Invalid("bad-request", f"/{field}: write a time span such as 30d, 12h or 900", {"path": f"/{field}"})
     return int(match[1]) * _UNITS[match[2] or "s"]
+
+
+def expiry(asked: int, now: int, ends: Iterable[int | None], least: int) -> int:
+    """When an envelope expires: as asked, as an outbox may hold it, and as every end date allows; not below `least`."""
+    bounds = [asked, now + limits.OUTBOX_LIMIT, *(end for end in ends if end is not None)]
+    return max(min(bounds), least)
 
 
 def moment(text: str | None, field: str, *, end_of_day: bool = False) -> int | None:
@@ -125,7 +157,7 @@ def complete_record(
         "record_id": record_id,
         "catalogue_id": catalogue_id,
         "measure": request.measure,
-        "originators": [sender],
+        "originators": sorted({sender, *request.joint}),
         "recipients": sorted(request.to),
         "copy_secretariat": request.copy_secretariat,
         "issued_at": datetime.fromtimestamp(now, UTC).isoformat(),
@@ -149,7 +181,7 @@ def checked_record(
     record: dict[str, Any], request: SendRequest, sender: MemberId, attachments: tuple[Attachment, ...] = ()
 ) -> ValidationReport:
     """Validate a completed record against schema and request. Raises Invalid with all faults."""
-    report = validated(record, (sender,), marking(request), request.onward)
+    report = validated(record, tuple({sender, *request.joint}), marking(request), request.onward)
     for field, stated, asked in (
         ("measure", record.get("measure"), request.measure),
         ("recipients", sorted(record.get("recipients", [])), sorted(request.to)),
@@ -200,12 +232,8 @@ def invalid_record(error: RecordError) -> Invalid:
 
 
 def may_use_measure(patterns: tuple[str, ...], measure: str, record_type: object) -> bool:
-    """Whether a token's patterns admit a record: its measure, or a beginning of that and a star.
-
-    The number 1.5 does not say what a record is about, so there the record type is part of what is admitted.
-    """
-    name = f"{measure}:{record_type}" if measure == AGREED_ELSEWHERE else measure
-    return any(name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern for pattern in patterns)
+    """Whether a token's patterns admit a record (`schemas.registry.admits`)."""
+    return admits(patterns, measure, record_type)
 
 
 def require_measure(patterns: tuple[str, ...], measure: str, record_type: object) -> None:

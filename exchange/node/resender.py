@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from exchange.errors import ExchangeError, Forbidden
 from exchange.logs import get_logger
 from exchange.node.matter import Matter, matter_of, parcel_of
+from exchange.node.obeying import require_draft_stands
 from exchange.node.outbound import Parcel
 from exchange.node.parts import Parts
 from exchange.node.rests import Rests
@@ -106,6 +107,7 @@ class Resender:
             await parts.stores.resends.save_resent(resent, envelope, places)
 
         try:
+            await require_draft_stands(parts, resent.message)
             parcel = parcel_of(parts, resent.message, (member,), now, EnvelopeId(resent.replaces))
             await self._seal(parcel, MESSAGES, (member,), matter_of(parts, resent.message), save=save)
         except Forbidden as fault:

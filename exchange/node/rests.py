@@ -17,6 +17,10 @@ class Rests:
         """Whether it is too early for the next try."""
         return name in self._until and now < self._until[name][0]
 
+    def names(self, now: int) -> tuple[bytes, ...]:
+        """All that rests."""
+        return tuple(name for name, (until, _) in self._until.items() if now < until)
+
     def failed(self, name: bytes, now: int) -> None:
         """A try was in vain."""
         pause = min(2 * self._until.pop(name, (0, 1))[1], self._longest)

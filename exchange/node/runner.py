@@ -14,16 +14,22 @@ from exchange.errors import ExchangeError, Invalid, Json
 from exchange.logs import get_logger
 from exchange.node.alarms import Alarms, place_of
 from exchange.node.api import Api
+from exchange.node.asking import Asker
 from exchange.node.compose import Composer, date_text
 from exchange.node.config import Listen
+from exchange.node.desk import Desk
+from exchange.node.granting import Granter
 from exchange.node.housekeeping import Housekeeper
 from exchange.node.indexing import index_stored
+from exchange.node.joint import Joint
 from exchange.node.link import Link
 from exchange.node.origins import OriginKeeper
 from exchange.node.parts import Parts
 from exchange.node.receiver import Receiver
+from exchange.node.refusals import Refusals
 from exchange.node.sealer import Sealer
 from exchange.node.sender import Sender
+from exchange.node.withdrawals import Withdrawals
 from exchange.process import address_of
 from schemas.statement import DirectoryEntry
 
@@ -47,7 +53,10 @@ class Node:
         self.link = Link(parts, self.receiver)
         self.origins = OriginKeeper(parts)
         self.housekeeper = Housekeeper(parts, statement)
-        self.api = Api(parts, Composer(parts), self.status, lambda: self.link.connected)
+        self.withdrawals = Withdrawals(parts)
+        self.desk = Desk(parts, (Asker(parts), Granter(parts), Joint(parts), Refusals(parts), self.withdrawals))
+        self.composer = Composer(parts)
+        self.api = Api(parts, self.composer, self.status, lambda: self.link.connected)
 
     async def serve(self, folder: Path, ready: Callable[[str], None], stop: asyncio.Event) -> None:
         """Serve until `stop` is set; `ready` is called with the URL once requests are accepted.
@@ -76,6 +85,8 @@ class Node:
                 ("sender", self.sender.run),
                 ("link", self.link.run),
                 ("origins", self.origins.run),
+                ("desk", self.desk.run),
+                ("acts", self.composer.acts.run),
             )
         ]
         stopping = asyncio.create_task(stop.wait())

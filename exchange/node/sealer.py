@@ -13,6 +13,7 @@ from exchange.errors import ExchangeError, Forbidden
 from exchange.logs import get_logger
 from exchange.node.alarms import Alarms, place_of
 from exchange.node.matter import Matter, matter_of, parcel_of
+from exchange.node.obeying import obeying
 from exchange.node.origins import OriginKeeper
 from exchange.node.outbound import (
     NextPlace,
@@ -182,7 +183,7 @@ class Sealer:
             header = seal_header(
                 parts.keyring.signing, directory, parcel, places, content_key, body.size, body.digest()
             )
-            self._check(header, directory, parcel.created)
+            self._check(header, await obeying(parts, parcel.provisions, parcel.grants), parcel.created)
             due = parcel.created + parts.config.delivery.head_after
             await (save or parts.stores.outbox.save_sealed)(
                 _sealed(parcel, message, header, stored),

@@ -16,6 +16,7 @@ from exchange.logs import get_logger
 from exchange.node.access import Caller, Visible, may_see
 from exchange.node.compose import date_text
 from exchange.node.grounds import Grounds, Holding, grounds_of, holding_of
+from exchange.node.obeying import obeying
 from exchange.node.parts import Parts
 from exchange.node.shelf import Shelf
 from exchange.node.stored import open_manifest
@@ -26,6 +27,7 @@ from exchange.records.links import key_of
 from exchange.records.words import words_of
 from exchange.storage.node_values import Message
 from keys.digests import provision_digest
+from keys.directory import Directory
 from keys.errors import KeyFault
 from keys.vault import Vault
 from schemas.canon import encode
@@ -91,6 +93,14 @@ class Search:
         last = found[-1][1] if found and len(found) == limit else None
         return Page(tuple(rows), last, index.complete and not self._damaged)
 
+    async def forget(self) -> None:
+        """Drop the index: it may hold what was destroyed. The next question makes another."""
+        async with self._lock:
+            if self._index is not None:
+                await asyncio.to_thread(self._index.close)
+            self._index = None
+            self._known = {"inbox": 0, "outbox": 0}
+
     async def _follow(self, index: TextIndex) -> None:
         """Take in what was stored since the last question."""
         for box in self._known:
@@ -121,7 +131,12 @@ class Search:
             except KeyFault as fault:
                 self._spoilt(message, fault)
         chains = await self._chains(fact for _, fact in found)
-        return await asyncio.to_thread(lambda: [self._row(m, fact, chains[fact.record_id]) for m, fact in found])
+        holdings = [holding_of(message) for message, _ in found]
+        provisions = (signed for holding in holdings for signed in holding.provisions)
+        directory = await obeying(self._parts, provisions, (signed for one in holdings for signed in one.grants))
+        return await asyncio.to_thread(
+            lambda: [self._row(m, fact, chains[fact.record_id], directory) for m, fact in found]
+        )
 
     async def _veil(self, rows: Iterable[dict[str, Json]], caller: Caller) -> None:
         """That a record ended is told to whoever may see it; of an act that another ministry sent, no names."""
@@ -148,9 +163,9 @@ class Search:
                 found[ident] = None
         return found
 
-    def _row(self, message: Message, fact: RecordFact, chains: Chains | None) -> dict[str, Json]:
+    def _row(self, message: Message, fact: RecordFact, chains: Chains | None, directory: Directory) -> dict[str, Json]:
         holding = holding_of(message)
-        grounds = self._grounds(holding)
+        grounds = self._grounds(holding, directory)
         status = _status(fact, chains)
         ended = chains.ended_by(fact) if chains is not None and status in _ENDED else None
         if grounds.withdrawn and ended is None:
@@ -177,10 +192,9 @@ class Search:
             row["sha256"] = fact.digest
         return row
 
-    def _grounds(self, holding: Holding) -> Grounds:
+    def _grounds(self, holding: Holding, directory: Directory) -> Grounds:
         """To whom this node's member may pass it on now, without urgency and for the purpose that it was given for."""
         parts = self._parts
-        directory = parts.directory.current
         readers = tuple(sorted(member for member in directory.members if member != parts.member))
         transfer = Transfer(
             sender=parts.member,

@@ -13,6 +13,7 @@ from exchange.delivery.times import TimeRule, has_ended_epoch
 from exchange.errors import ExchangeError, Unavailable
 from exchange.logs import get_logger
 from exchange.node.alarms import Alarms, place_of
+from exchange.node.obeying import may_leave, require_not_withdrawn
 from exchange.node.parts import Parts
 from exchange.node.places import Places
 from exchange.node.receipts import tell_out_of_date
@@ -121,15 +122,19 @@ class Sender:
         if envelope.expires <= now:
             await self._expired(envelope.envelope)
             return
+        header = decode_header(envelope.header)
         try:
-            await parts.guard.require_no_hold(decode_header(envelope.header).recipients)
+            await parts.guard.require_no_hold(header.recipients)
+            await require_not_withdrawn(parts, header.core)
         except Unavailable as held:
             await parts.stores.outbox.save_failed(
                 envelope.envelope, held.detail, now + parts.config.delivery.retry_most
             )
             return
+        # The header alone asks for the receipt of what may have been accepted before, and gives nothing away.
+        body = self._body(envelope) if await may_leave(parts, header) else iter(())
         try:
-            receipt = await parts.relay.post_envelope(envelope.header, self._body(envelope))
+            receipt = await parts.relay.post_envelope(envelope.header, body)
             self._verify(envelope, receipt)
             await self._check_size(receipt)
         except RelayRefused as refusal:

@@ -8,12 +8,15 @@ from exchange.consent.decision import Ledger, Transfer, Use
 from exchange.errors import Invalid
 from exchange.node.draft import Carried
 from exchange.node.grounds import Grounds, Holding, grants_to, grounds_of, holding_of
+from exchange.node.holding import HeldGrants
+from exchange.node.obeying import obeying
 from exchange.node.parts import Parts
 from exchange.records.chain import State, build
 from exchange.records.database import Compilation, Source, Topic
 from exchange.records.facts import RecordFact
 from exchange.records.links import key_of
 from keys.digests import provision_digest
+from keys.verify import Moment, grant_fault
 from schemas.grant import SignedGrant
 from schemas.ids import GrantId, MemberId, ProvisionId
 from schemas.limits import MAX_GRANT_PAIRS, MAX_GRANTS, MAX_PROVIDERS
@@ -43,6 +46,7 @@ class Sources:
     ) -> None:
         """For one topic, audience, purpose and precedence, sent at `at`; `chosen`: ids of records, None for all."""
         self._parts = parts
+        self._directory = parts.directory.current
         self._topic = topic
         self._readers = readers
         self._purpose = purpose
@@ -52,6 +56,8 @@ class Sources:
         self._provisions: dict[str, SignedProvision] = {}
         self._grants: Mapping[tuple[MemberId, GrantId], SignedGrant] = {}
         self._uses: dict[str, tuple[Use, ...]] = {}
+        self._held = HeldGrants(parts)
+        self._counted: frozenset[Use] = frozenset()
 
     async def gather(self, facts: Collection[RecordFact]) -> list[Source]:
         """Every record with who may have it; what is no source goes along, since it may act on one."""
@@ -64,6 +70,12 @@ class Sources:
                 message = await self._parts.stores.views.message(bytes.fromhex(fact.message))
                 if message is not None:
                     holdings[fact.message] = holding_of(message)
+        provisions = (signed for holding in holdings.values() for signed in holding.provisions)
+        held = await self._held.of([holding.own for holding in holdings.values()], self._at)
+        grants = (*held, *(signed for holding in holdings.values() for signed in holding.grants))
+        self._directory = await obeying(self._parts, provisions, grants)
+        self._counted = await self._held.uses(*grants)
+        self._grants = {**self._verified(held), **grants_to(self._parts.member, holdings.values())}
         return await asyncio.to_thread(self._judged, ordered, holdings)
 
     def carried(self, compilation: Compilation) -> Carried:
@@ -74,12 +86,20 @@ class Sources:
         pairs = sum(g.grant.is_about(p.provision) for g in grants for p in provisions)
         if len(grants) > MAX_GRANTS or pairs > MAX_GRANT_PAIRS:
             raise Invalid("compilation-too-large", _TOO_LARGE)
-        return Carried(tuple(provisions), tuple(grants))
+        return Carried(tuple(provisions), tuple(grants), self._counted)
+
+    def _verified(self, held: Iterable[SignedGrant]) -> dict[tuple[MemberId, GrantId], SignedGrant]:
+        """Of the Grants that are held, those for this purpose whose signatures hold: another would refuse the whole."""
+        moment = Moment(self._directory, self._at)
+        return {
+            (signed.grant.provider, signed.grant.id): signed
+            for signed in held
+            if signed.grant.purpose == self._purpose and grant_fault(signed, moment) is None
+        }
 
     def _judged(self, facts: Iterable[RecordFact], holdings: Mapping[str, Holding]) -> list[Source]:
         """By evidence, so that of two that want one name, or the last use of a Grant, the earlier has it."""
-        self._grants = grants_to(self._parts.member, holdings.values())
-        used: frozenset[Use] = frozenset()
+        used = self._counted
         named: dict[tuple[ProvisionId, tuple[MemberId, ...]], bytes] = {}
         found = []
         for fact in facts:
@@ -112,4 +132,4 @@ class Sources:
         about = [signed for signed in self._grants.values() if signed.grant.is_about(holding.own.provision)]
         grants = tuple(about[:_MOST_GRANTS])
         transfer = Transfer(parts.member, self._readers, holding.provisions, grants, self._purpose, self._precedence)
-        return grounds_of(transfer, parts.directory.current, ledger, self._at)
+        return grounds_of(transfer, self._directory, ledger, self._at)

@@ -2,6 +2,7 @@
 
 from exchange.node.files import manifest_name
 from exchange.storage.node_values import Message
+from exchange.storage.withdrawal_port import DestroyedMessage
 from keys.digests import provision_digest
 from keys.vault import Vault
 from schemas.canon import decode
@@ -17,7 +18,7 @@ def open_manifest(vault: Vault, message: Message) -> Manifest:
     )
 
 
-def provision_of(message: Message) -> Provision:
+def provision_of(message: Message | DestroyedMessage) -> Provision:
     """The Provision that a message's own content stands under."""
     all_signed = (decode(SIGNED_PROVISION, raw, 2 * MAX_PROVISION) for raw in message.signed_provisions)
     return next(signed.provision for signed in all_signed if provision_digest(signed.body) == message.provision)

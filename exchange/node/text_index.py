@@ -88,6 +88,10 @@ class TextIndex:
         self._rows = self._bytes = 0
         self.complete = True
 
+    def close(self) -> None:
+        """Give up the memory; nothing can be asked any more."""
+        self._db.close()
+
     def add(self, rows: Iterable[Indexed]) -> None:
         """Take in messages; one that is here already stays as it is."""
         with self._db:

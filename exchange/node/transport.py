@@ -39,10 +39,13 @@ from schemas.relayapi import (
     PATH_LOG,
     PATH_MAILBOX,
     PATH_NOTICES,
+    PATH_REFUSALS,
     PATH_SESSION,
+    REFUSALS_SEEN,
     SEEN,
     Acks,
     Mailbox,
+    RefusalsSeen,
     Seen,
 )
 
@@ -165,6 +168,10 @@ class RelayClient:
     async def seen(self, seen: Seen) -> None:
         """Say which notices are on file, without a session."""
         await self._request("POST", PATH_NOTICES, data=encode(SEEN, seen), most=limits.KIB, signed=True)
+
+    async def refusals_seen(self, seen: RefusalsSeen) -> None:
+        """Say which refused transfers were dealt with, without a session."""
+        await self._request("POST", PATH_REFUSALS, data=encode(REFUSALS_SEEN, seen), most=limits.KIB, signed=True)
 
     async def body(self, sender: str, envelope: bytes) -> AsyncGenerator[bytes, None]:
         """Stream an envelope's ciphertext; the caller has the Patience, because it has the pieces."""

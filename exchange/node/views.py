@@ -10,9 +10,11 @@ from exchange.node.editions import is_adopted
 from exchange.node.parts import Parts
 from exchange.node.shelf import Shelf
 from exchange.node.stored import open_manifest, provision_of
+from exchange.node.withdrawal_views import remains_of, withdrawal_name, withdrawn_of
 from exchange.records.chain import build
 from exchange.records.tree import Line, tree
 from exchange.storage.node_values import Message, OutboxEnvelope, RecipientRow
+from exchange.storage.withdrawal_port import DestroyedMessage
 from schemas.canon import decode
 from schemas.content import Manifest
 from schemas.envelope import Core, decode_header
@@ -36,7 +38,34 @@ class Views:
 
     async def summary(self, message: Message) -> dict[str, Json]:
         """One line of a listing."""
-        manifest = open_manifest(self._parts.keyring.vault, message)
+        vault = self._parts.keyring.vault
+        return {
+            **await self._facts(message),
+            "title": json.loads(vault.open("title", message.id, message.sealed_title)),
+            "attachments": attachments_json(open_manifest(vault, message)),
+        }
+
+    async def gone(self, row: DestroyedMessage) -> dict[str, Json]:
+        """What is left of a message whose content was destroyed: its facts and its evidence."""
+        message = remains_of(row)
+        return {
+            **await self._facts(message),
+            "title": {},
+            "attachments": [],
+            "record": {},
+            "classes": [],
+            "provision": provision_json(provision_of(message)),
+            "destroyed": {
+                "at": date_text(row.time),
+                "official": row.official,
+                "withdrawal": withdrawal_name(row.provider, row.withdrawal),
+            },
+            "withdrawn": await withdrawn_of(self._parts, message),
+            "envelopes": await self._envelopes(message),
+        }
+
+    async def _facts(self, message: Message) -> dict[str, Json]:
+        """What is known of a message without opening it."""
         provision = provision_of(message)
         rows = await self._parts.stores.views.recipients(message.id) if message.box == "outbox" else ()
         return {
@@ -47,7 +76,6 @@ class Views:
             "recipients": [_recipient(row) for row in rows] or [{"member": self._parts.member, "state": "delivered"}],
             "measure": message.measure,
             "record_type": message.record_type,
-            "title": json.loads(self._parts.keyring.vault.open("title", message.id, message.sealed_title)),
             "tlp": provision.tlp.label,
             "onward": provision.onward.label,
             "purpose": provision.purpose.label,
@@ -58,7 +86,6 @@ class Views:
             "expires": date_text(message.expires),
             "waits": message.waits,
             "path": list(message.path),
-            "attachments": _attachments(manifest),
         }
 
     async def detail(self, message: Message, caller: Caller) -> dict[str, Json]:
@@ -67,18 +94,23 @@ class Views:
         shown = await self.summary(message)
         shown["record"] = json.loads(manifest.body)
         shown.update(await self._place(message, caller))
-        shown["provision"] = _provision_json(provision_of(message))
+        shown["provision"] = provision_json(provision_of(message))
+        shown["classes"] = [{"name": one.name, "tag": one.tag.hex()} for one in manifest.classes or ()]
+        shown["withdrawn"] = await withdrawn_of(self._parts, message)
+        shown["envelopes"] = await self._envelopes(message)
+        return shown
+
+    async def _envelopes(self, message: Message) -> list[Json]:
+        """Those that carried a sent message, or brought a received one."""
         if message.box == "outbox":
             envelopes = await self._parts.stores.views.envelopes_of(message.id)
-            shown["envelopes"] = [_envelope_json(envelope) for envelope in envelopes]
-        else:
-            paths: list[Json] = []
-            for evidence in await self._parts.stores.views.received_of(message.provision, _PATHS):
-                core = decode_header(evidence.header).core
-                receipt = _receipt_json(evidence.receipt)
-                paths.append({**_core_json(core, Digest(evidence.header_digest)), "receipt": receipt})
-            shown["envelopes"] = paths
-        return shown
+            return [_envelope_json(envelope) for envelope in envelopes]
+        paths: list[Json] = []
+        for evidence in await self._parts.stores.views.received_of(message.provision, _PATHS):
+            core = decode_header(evidence.header).core
+            receipt = _receipt_json(evidence.receipt)
+            paths.append({**_core_json(core, Digest(evidence.header_digest)), "receipt": receipt})
+        return paths
 
     async def _place(self, message: Message, caller: Caller) -> dict[str, Json]:
         """The record's own digest, its edition, and the chain that it is in."""
@@ -125,7 +157,8 @@ def _recipient(row: RecipientRow) -> dict[str, Json]:
     }
 
 
-def _attachments(manifest: Manifest) -> list[Json]:
+def attachments_json(manifest: Manifest) -> list[Json]:
+    """The files of a content."""
     return [
         {
             "index": index,
@@ -138,7 +171,8 @@ def _attachments(manifest: Manifest) -> list[Json]:
     ]
 
 
-def _provision_json(provision: Provision) -> dict[str, Json]:
+def provision_json(provision: Provision) -> dict[str, Json]:
+    """The terms of a Provision."""
     return {
         "id": provision.id.hex(),
         "providers": list(provision.providers),

@@ -4,13 +4,14 @@ import asyncio
 
 
 class Wakes:
-    """Events inside one process: work for sealer and sender, wanted directory entries, news for event streams."""
+    """Events inside one process: work for sealer, sender and desk, wanted directory entries, news for event streams."""
 
     def __init__(self) -> None:
         """Nothing to do yet."""
         self.to_seal = asyncio.Event()
         self.to_send = asyncio.Event()
         self.directory = asyncio.Event()
+        self.to_desk = asyncio.Event()
         self._news = asyncio.Event()
 
     def tell_news(self) -> None:

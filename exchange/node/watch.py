@@ -22,12 +22,14 @@ class Own:
         certified: key ids for which its root's statements are installed here, and the one in use.
         holds: whether it has the private half of an epoch.
         lost: from when to when (Unix seconds) it may have made what a restore made it forget; None: never.
+        withdrawn: entries by which it withdraws consent, kept before they were published.
     """
 
     member: MemberId
     certified: frozenset[KeyId]
     holds: Callable[[KeyId], bool]
     lost: tuple[int, int] | None
+    withdrawn: frozenset[bytes] = frozenset()
 
 
 def foreign_entries(
@@ -38,7 +40,7 @@ def foreign_entries(
     A revocation is always told: it is by the root, and of the root the node knows nothing.
     """
     for index, raw in enumerate(entries, start):
-        what = _foreign(read_entry(raw).statement, own)
+        what = None if raw in own.withdrawn else _foreign(read_entry(raw).statement, own)
         if what is None:
             continue
         yield Report(
@@ -63,7 +65,7 @@ def _foreign(statement: Statement, own: Own) -> str | None:
             return "an epoch that this node did not make"
         case Revocation():
             return f"the revocation of its key {statement.key_id.hex()[:16]}"
-        case Withdrawal():
+        case Withdrawal() if not _lost(statement.created, own):
             return "a withdrawal of consent that this node did not make"
     return None
 

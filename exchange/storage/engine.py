@@ -72,6 +72,13 @@ class Database:
         """Run `job` on a reader's connection. Raises what the job raised, or StoreFault."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, job)
 
+    async def fold_log(self) -> bool:
+        """Have nothing in the write-ahead log any more, so that deleted content is not there either.
+
+        False when somebody was reading: it goes at a later checkpoint.
+        """
+        return await asyncio.to_thread(_fold, self._path)
+
     async def close(self) -> None:
         """Finish what was accepted, then close."""
         self._jobs.put(None)
@@ -140,6 +147,15 @@ def _commit_group(connection: sqlite3.Connection, group: list[tuple[Job[Any], Fu
     for future, cause in failed:
         if future.set_running_or_notify_cancel():
             future.set_exception(cause)
+
+
+def _fold(path: Path) -> bool:
+    with closing(_connect(path)) as connection:
+        try:
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.OperationalError:
+            return False
+    return not busy
 
 
 def _not_written(fault: sqlite3.Error) -> StoreFault:

@@ -8,6 +8,7 @@ from typing import Final
 from exchange.errors import StoreFault
 from exchange.storage.engine import Database
 from exchange.storage.node_reading import DATABASE
+from exchange.storage.node_rows import CONTENT_FILES
 from exchange.storage.node_values import Token
 
 # Kinds of `streams_out`: messages, heads, and the messages' stream before a restore.
@@ -42,7 +43,7 @@ def files_of(store: Path) -> tuple[list[str], list[str]]:
     """The content files and spooled ciphertexts (hexadecimal ids) that a database names. Raises StoreFault."""
     try:
         with closing(sqlite3.connect(f"{store.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            content = connection.execute("SELECT file FROM attachments ORDER BY file")
+            content = connection.execute(CONTENT_FILES)
             spooled = connection.execute("SELECT hex(envelope) FROM outbox WHERE state = 'sealed' AND body IS NULL")
             return [row[0] for row in content], [row[0].lower() for row in spooled]
     except sqlite3.Error as fault:
@@ -83,6 +84,11 @@ async def begin_again(database: Database, taken: int, now: int, token: Token) ->
         connection.execute("UPDATE streams_out SET kind = ?, head_due = ? WHERE kind = ?", (_ENDED, now, _MESSAGES))
         connection.execute("DELETE FROM streams_out WHERE kind <> ?", (_ENDED,))
         connection.execute("INSERT OR REPLACE INTO restores (restored, taken) VALUES (?, ?)", (now, taken))
+        # What waited for officials may have been released and sent since: to do it now could be a second time.
+        connection.execute("DELETE FROM act_files")
+        connection.execute(
+            "UPDATE acts SET state = 'expired', sealed_request = x'' WHERE state IN ('pending', 'approved')"
+        )
         connection.execute("UPDATE tokens SET revoked = ? WHERE scopes = 'admin' AND revoked IS NULL", (now,))
         connection.execute(
             "INSERT INTO tokens (id, hash, ministry, scopes, measures, created) VALUES (?, ?, ?, ?, ?, ?)",

@@ -4,7 +4,7 @@ import sqlite3
 
 from exchange.delivery.state import MessageState, RecipientState, recipient_may_move
 from exchange.storage.engine import Database
-from exchange.storage.node_moves import move_message, move_recipient, move_recipients, settle_message
+from exchange.storage.node_moves import give_back_uses, move_message, move_recipient, move_recipients, settle_message
 from exchange.storage.node_rows import envelope_of, insert_event, stream_out_of
 from exchange.storage.node_values import OutboxEnvelope, SettledStream, StreamOut
 
@@ -65,6 +65,7 @@ class SqliteEvidence:
                 move_recipients(connection, row["id"], RecipientState.EXPIRED, now)
                 if row["state"] == "queued":
                     move_message(connection, row["id"], MessageState.EXPIRED)
+                    give_back_uses(connection, row["id"])
                 else:
                     settle_message(connection, row["id"])
 

@@ -5,8 +5,17 @@ import sqlite3
 
 from exchange.delivery.streams import MAX_STREAMS, StreamState, announce, open_since, settle
 from exchange.storage.engine import Database
-from exchange.storage.node_rows import insert_alarm, insert_event, insert_message, join_blobs, received_of, split_blobs
+from exchange.storage.node_rows import (
+    insert_alarm,
+    insert_event,
+    insert_message,
+    is_destroyed,
+    join_blobs,
+    received_of,
+    split_blobs,
+)
 from exchange.storage.node_values import Alarm, Arrival, LateStream, Message, ReceivedEnvelope
+from schemas.content import ContentKind
 from schemas.limits import DAY
 
 
@@ -29,7 +38,12 @@ class SqliteInbox:
         return await self._db.read(job)
 
     async def save_received(
-        self, evidence: ReceivedEnvelope, message: Message | None, arrival: Arrival | None, alarms: tuple[Alarm, ...]
+        self,
+        evidence: ReceivedEnvelope,
+        message: Message | None,
+        arrival: Arrival | None,
+        alarms: tuple[Alarm, ...],
+        told: tuple[Message, ...] = (),
     ) -> bool:
         """See the port."""
 
@@ -58,13 +72,18 @@ class SqliteInbox:
                 return False
             if message is not None and new:
                 insert_message(connection, message)
-                insert_event(connection, message.id, "message.received", box="inbox", state=message.state)
+                if message.kind == ContentKind.RECORD:
+                    insert_event(connection, message.id, "message.received", box="inbox", state=message.state)
+                else:
+                    connection.execute("INSERT INTO consent_due (message) VALUES (?)", (message.id,))
             elif message is not None and message.direct:
                 _put_right(connection, message)
             if arrival is not None:
                 _arrive(connection, arrival, evidence.time)
             for alarm in alarms:
                 insert_alarm(connection, alarm)
+            for queued in told:
+                insert_message(connection, queued)
             return new
 
         return await self._db.write(job)
@@ -150,8 +169,9 @@ class SqliteInbox:
 
 def _is_new(connection: sqlite3.Connection, message: Message) -> bool:
     """A Provision is delivered once, whichever envelope brings it; to its own provider it is no news at all."""
-    row = connection.execute("SELECT 1 FROM messages WHERE id = ?", (message.id,)).fetchone()
-    return row is None
+    known = "SELECT 1 FROM messages WHERE id = ?"
+    fresh = connection.execute(known, (message.id,)).fetchone() is None
+    return fresh and not is_destroyed(connection, message.provision)
 
 
 def _stream(connection: sqlite3.Connection, sender: str, stream: bytes) -> StreamState:

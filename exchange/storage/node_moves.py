@@ -21,6 +21,11 @@ def move_message(connection: sqlite3.Connection, message: bytes, new: MessageSta
     insert_event(connection, message, "message.state", box="outbox", state=new.value)
 
 
+def give_back_uses(connection: sqlite3.Connection, message: bytes) -> None:
+    """What the relay did not accept has used no Grant."""
+    connection.execute("DELETE FROM consent_uses WHERE message = ?", (message,))
+
+
 def move_recipient(connection: sqlite3.Connection, message: bytes, member: str, new: RecipientState, now: int) -> bool:
     """Move one recipient, if its state allows it; True when it moved."""
     row = connection.execute(

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from exchange.delivery.state import MessageState, RecipientState
-from exchange.errors import Conflict
+from exchange.errors import Conflict, NotFound
 from exchange.storage.engine import Database
-from exchange.storage.node_moves import move_message, move_recipients, settle_message
+from exchange.storage.node_moves import give_back_uses, move_message, move_recipients, settle_message
 from exchange.storage.node_rows import (
     envelope_of,
     insert_event,
     insert_message,
+    is_destroyed,
     message_of,
     stream_out_of,
 )
@@ -31,23 +32,21 @@ class SqliteOutbox:
 
         def job(connection: sqlite3.Connection) -> bytes:
             if idempotency is not None:
-                stored = _stored_for(connection, idempotency)
+                stored = stored_for(connection, idempotency)
                 if stored is not None:
                     return stored
-                connection.execute(
-                    "INSERT INTO idempotency (token, key, request, message) VALUES (?, ?, ?, ?)",
-                    (idempotency.token, idempotency.key, idempotency.request, message.id),
-                )
+                keep_key(connection, idempotency, message.id)
+            if is_destroyed(connection, message.provision):
+                raise NotFound("message-destroyed", "its content was destroyed meanwhile: there is nothing to send")
             if connection.execute("SELECT 1 FROM messages WHERE id = ?", (message.id,)).fetchone() is None:
-                insert_message(connection, message)
-                insert_event(connection, message.id, "message.state", box="outbox", state=message.state)
+                insert_queued(connection, message)
             return message.id
 
         return await self._db.write(job)
 
     async def stored_for(self, idempotency: Idempotency) -> bytes | None:
         """See the port."""
-        return await self._db.read(lambda connection: _stored_for(connection, idempotency))
+        return await self._db.read(lambda connection: stored_for(connection, idempotency))
 
     async def queued(self, now: int, limit: int) -> tuple[Message, ...]:
         """See the port."""
@@ -143,6 +142,7 @@ class SqliteOutbox:
             if row["message"] is not None:
                 move_message(connection, row["message"], MessageState(state), fault)
                 move_recipients(connection, row["message"], RecipientState(state), now)
+                give_back_uses(connection, row["message"])
 
         await self._db.write(job)
 
@@ -162,7 +162,8 @@ class SqliteOutbox:
         await self._db.write(job)
 
 
-def _stored_for(connection: sqlite3.Connection, idempotency: Idempotency) -> bytes | None:
+def stored_for(connection: sqlite3.Connection, idempotency: Idempotency) -> bytes | None:
+    """Inside a transaction: what a key and request stored before, a message or an act. Raises Conflict."""
     row = connection.execute(
         "SELECT request, message FROM idempotency WHERE token = ? AND key = ?", (idempotency.token, idempotency.key)
     ).fetchone()
@@ -171,6 +172,20 @@ def _stored_for(connection: sqlite3.Connection, idempotency: Idempotency) -> byt
     if row["request"] != idempotency.request:
         raise Conflict("idempotency-key-used", "this key was used for another request: choose a new one")
     return bytes(row["message"])
+
+
+def keep_key(connection: sqlite3.Connection, idempotency: Idempotency, made: bytes) -> None:
+    """Inside a transaction: what a key and request have stored."""
+    connection.execute(
+        "INSERT INTO idempotency (token, key, request, message) VALUES (?, ?, ?, ?)",
+        (idempotency.token, idempotency.key, idempotency.request, made),
+    )
+
+
+def insert_queued(connection: sqlite3.Connection, message: Message) -> None:
+    """Inside a transaction: a message that is to be sealed."""
+    insert_message(connection, message)
+    insert_event(connection, message.id, "message.state", box="outbox", state=message.state)
 
 
 def insert_sealed(connection: sqlite3.Connection, envelope: OutboxEnvelope, places: tuple[Place, ...]) -> None:
@@ -182,6 +197,8 @@ def insert_sealed(connection: sqlite3.Connection, envelope: OutboxEnvelope, plac
         if standing["header_digest"] != envelope.header_digest:
             raise Conflict("envelope-id-used", "another envelope is sealed under this id: seal it anew")
         return
+    if envelope.message is not None:
+        require_kept(connection, envelope.message)
     connection.execute(
         "INSERT INTO outbox (envelope, message, state, precedence, created, expires, header, header_digest,"
         " body) VALUES (?, ?, 'sealed', ?, ?, ?, ?, ?, ?)",
@@ -200,6 +217,12 @@ def insert_sealed(connection: sqlite3.Connection, envelope: OutboxEnvelope, plac
         _take_number(connection, envelope, place)
     if envelope.message is not None:
         move_message(connection, envelope.message, MessageState.SEALED)
+
+
+def require_kept(connection: sqlite3.Connection, message: bytes) -> None:
+    """Raises Conflict for a message whose content was destroyed while its envelope was made."""
+    if connection.execute("SELECT 1 FROM destroyed WHERE message = ?", (message,)).fetchone() is not None:
+        raise Conflict("message-destroyed", "its content was destroyed meanwhile: there is nothing to send")
 
 
 def _due(connection: sqlite3.Connection, clause: str, values: tuple[int, ...]) -> tuple[Message, ...]:

@@ -131,9 +131,16 @@ class InboxStore(Protocol):
         ...
 
     async def save_received(
-        self, evidence: ReceivedEnvelope, message: Message | None, arrival: Arrival | None, alarms: tuple[Alarm, ...]
+        self,
+        evidence: ReceivedEnvelope,
+        message: Message | None,
+        arrival: Arrival | None,
+        alarms: tuple[Alarm, ...],
+        told: tuple[Message, ...] = (),
     ) -> bool:
         """Store evidence, place in its stream, alarms, and the message unless its Provision was delivered before.
+
+        `told`: messages that this node sends because of it; queued with it.
 
         True when the message is new. Of a message that is here already, a copy that came from a provider itself puts
         right what another's copy said of it.

@@ -3,7 +3,7 @@
 import sqlite3
 
 from exchange.storage.engine import Database
-from exchange.storage.node_outbox import insert_sealed
+from exchange.storage.node_outbox import insert_sealed, require_kept
 from exchange.storage.node_rows import message_of
 from exchange.storage.node_values import Ask, OutboxEnvelope, Place, Resent
 from schemas.content import VoidReason
@@ -107,6 +107,7 @@ class SqliteResends:
         """See the port."""
 
         def job(connection: sqlite3.Connection) -> None:
+            require_kept(connection, resent.message.id)
             insert_sealed(connection, envelope, places)
             connection.execute(
                 "UPDATE resends SET envelope = ? WHERE message = ? AND member = ? AND asked = ?",

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from typing import Final
 
 from exchange.storage.node_values import (
     Alarm,
@@ -12,6 +13,12 @@ from exchange.storage.node_values import (
     StoredAttachment,
     StreamOut,
     Token,
+)
+from schemas.content import ContentKind
+
+# Every content file that a row names, of messages, of acts that wait and of drafts.
+CONTENT_FILES: Final = (
+    "SELECT file FROM attachments UNION SELECT file FROM act_files UNION SELECT file FROM draft_files ORDER BY file"
 )
 
 
@@ -31,12 +38,21 @@ def split_blobs(data: bytes) -> tuple[bytes, ...]:
     return tuple(blobs)
 
 
+def is_destroyed(connection: sqlite3.Connection, provision: bytes) -> bool:
+    """Whether the content under a Provision (its digest) was destroyed: it is neither stored nor sealed here again."""
+    query = (
+        "SELECT 1 FROM destroyed WHERE provision = ?1"
+        " UNION ALL SELECT 1 FROM drafts WHERE provision = ?1 AND sealed_manifest = x''"
+    )
+    return connection.execute(query, (provision,)).fetchone() is not None
+
+
 def insert_message(connection: sqlite3.Connection, message: Message) -> None:
     """A message with its recipients and attachments."""
     connection.execute(
         "INSERT INTO messages (id, box, provision, state, ministry, measure, record_type, precedence, created, due,"
-        " expires, signed_provisions, signed_grants, purpose, path, sealed_manifest, sealed_title)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " expires, signed_provisions, signed_grants, purpose, path, sealed_manifest, sealed_title, kind)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             message.id,
             message.box,
@@ -55,6 +71,7 @@ def insert_message(connection: sqlite3.Connection, message: Message) -> None:
             ",".join(message.path),
             message.sealed_manifest,
             message.sealed_title,
+            message.kind,
         ),
     )
     connection.executemany(
@@ -65,6 +82,12 @@ def insert_message(connection: sqlite3.Connection, message: Message) -> None:
         "INSERT INTO attachments (message, position, file) VALUES (?, ?, ?)",
         [(message.id, attachment.position, attachment.file) for attachment in message.attachments],
     )
+    connection.executemany(
+        "INSERT OR IGNORE INTO consent_uses (provider, grant_id, recipient, provision, message) VALUES (?, ?, ?, ?, ?)",
+        [(use.provider, use.grant, use.recipient, use.provision, message.id) for use in message.uses],
+    )
+    if message.kind != ContentKind.RECORD:
+        return
     if message.record_id is None:
         connection.execute("INSERT INTO records_due (message) VALUES (?)", (message.id,))
     else:
@@ -111,6 +134,7 @@ def message_of(connection: sqlite3.Connection, row: sqlite3.Row) -> Message:
         attachments=tuple(StoredAttachment(file["position"], file["file"]) for file in files),
         waits=row["waits"],
         seq=row["seq"],
+        kind=row["kind"],
     )
 
 

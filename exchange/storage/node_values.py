@@ -14,13 +14,25 @@ class StoredAttachment:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantUse:
+    """One use of a held Grant (provider, id) by a transfer; `provision`: the Provision's id."""
+
+    provider: str
+    grant: bytes
+    recipient: str
+    provision: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A ministry's message, sent or received. Times are Unix seconds; `recipients` are member codes.
 
     `id` is the first 16 bytes of the Provision's digest, at its sender and at every receiver; a forward's is its own.
     `direct`: this copy was sent by a provider itself. `record_id` and `named`: the record inside, and the records that
     it names. These three are taken in and not given out again. `replaces`: the envelope in whose place a queued message
-    is sealed; it is given out with messages that are due, and not taken in.
+    is sealed; it is given out with messages that are due, and not taken in. `kind`: of its content
+    (`schemas.content.ContentKind`); ministries see records only. `uses`: of held Grants, which this transfer makes;
+    taken in, and not given out.
     """
 
     id: bytes
@@ -48,6 +60,8 @@ class Message:
     record_id: str | None = None
     named: tuple[str, ...] = ()
     replaces: bytes | None = None
+    kind: int = 1
+    uses: tuple[GrantUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Mapping
 
 from exchange.storage.engine import Database
-from exchange.storage.node_rows import envelope_of, message_of, received_of, token_of
+from exchange.storage.node_rows import CONTENT_FILES, envelope_of, message_of, received_of, token_of
 from exchange.storage.node_values import (
     Event,
     Message,
@@ -36,12 +36,13 @@ class SqliteViews:
         self, box: str, after: int, limit: int, measures: tuple[str, ...], ministry: str | None
     ) -> tuple[Message, ...]:
         """See the port."""
-        allowed, values = _measure_clause(measures)
+        allowed, values = measure_clause(measures)
         whose = "" if ministry is None else " AND ministry = ?"
 
         def job(connection: sqlite3.Connection) -> tuple[Message, ...]:
             rows = connection.execute(
-                f"SELECT * FROM messages WHERE box = ? AND seq > ? AND {allowed}{whose} ORDER BY seq LIMIT ?",  # noqa: S608  fixed text; values are bound
+                "SELECT * FROM messages WHERE box = ? AND kind = 1 AND seq > ?"  # noqa: S608  # fixed text; values are bound
+                f" AND {allowed}{whose} ORDER BY seq LIMIT ?",
                 (box, after, *values, *(() if ministry is None else (ministry,)), limit),
             ).fetchall()
             return tuple(message_of(connection, row) for row in rows)
@@ -88,7 +89,7 @@ class SqliteViews:
         def job(connection: sqlite3.Connection) -> tuple[Event, ...]:
             rows = connection.execute(
                 "SELECT e.seq, e.message, e.type, e.data, m.measure, m.record_type, m.ministry FROM events e"
-                " JOIN messages m ON m.id = e.message WHERE e.seq > ? ORDER BY e.seq LIMIT ?",
+                " JOIN messages m ON m.id = e.message WHERE e.seq > ? AND m.kind = 1 ORDER BY e.seq LIMIT ?",
                 (after, limit),
             )
             return tuple(Event(**dict(row)) for row in rows)
@@ -99,7 +100,10 @@ class SqliteViews:
         """See the port."""
 
         def job(connection: sqlite3.Connection) -> dict[str, int]:
-            rows = connection.execute("SELECT box || '.' || state AS name, count(*) AS n FROM messages GROUP BY name")
+            rows = connection.execute(
+                "SELECT iif(kind = 1, '', 'consent-') || box || '.' || state AS name, count(*) AS n"
+                " FROM messages GROUP BY name"
+            )
             counts = {row["name"]: row["n"] for row in rows}
             counts["alarms"] = connection.execute("SELECT count(*) FROM alarms").fetchone()[0]
             return counts
@@ -110,7 +114,7 @@ class SqliteViews:
         """See the port."""
 
         def job(connection: sqlite3.Connection) -> tuple[frozenset[str], frozenset[bytes]]:
-            files = connection.execute("SELECT file FROM attachments")
+            files = connection.execute(CONTENT_FILES)
             spooled = connection.execute("SELECT envelope FROM outbox WHERE state = 'sealed' AND body IS NULL")
             return frozenset(row["file"] for row in files), frozenset(row["envelope"] for row in spooled)
 
@@ -184,7 +188,7 @@ class SqliteAccess:
         )
 
 
-def _measure_clause(patterns: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+def measure_clause(patterns: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """SQL for "one of these measures", as `exchange.node.request.may_use_measure` has it."""
     name = f"CASE measure WHEN '{AGREED_ELSEWHERE}' THEN measure || ':' || record_type ELSE measure END"
     parts = [f"{name} GLOB ?" if pattern.endswith("*") else f"{name} = ?" for pattern in patterns]

@@ -2,6 +2,7 @@
 
 node.toml             settings
 participation.toml    which measures the state takes part in, and with whom; optional
+consent.toml          rules by which requests for consent are answered at once; optional
 keys/                 keystore: signing identity, encryption epochs, local key
 signing-*.cbm         what the state's root is asked to certify, and its statements (`exchange.wiring.statements`)
 admin.token           token of `cbm node status`, scope admin only
@@ -26,7 +27,7 @@ from exchange.hardening import harden
 from exchange.logs import configure_logging, get_logger, tell_hardening
 from exchange.node.access import Scope, make_token
 from exchange.node.books import Books
-from exchange.node.config import CONFIG_FILE, load_config, load_declaration
+from exchange.node.config import CONFIG_FILE, load_config, load_declaration, load_rules
 from exchange.node.directory import DirectoryView
 from exchange.node.files import NodeFiles
 from exchange.node.guard import Guard
@@ -136,10 +137,11 @@ async def open_parts(folder: Path, passphrase: bytes, clock: Clock) -> tuple[Par
     """
     config = load_config(folder)
     declaration = load_declaration(folder, config.member)
+    rules = load_rules(folder)
     keyring = open_keyring(folder, config, passphrase, clock.now())
     database = Database.open(folder / _DATABASE, "node")
     stores = node_stores(database)
-    books = Books(stores.access, stores.trust, stores.hand)
+    books = Books(stores.access, stores.trust, stores.hand, stores.withdrawals)
     guard = Guard(folder, keyring, lambda: certified_keys(folder), books, clock, config.delivery.directory_max_age)
     directory = await DirectoryView.load(books, Digest(bytes.fromhex(config.charter_digest)), guard)
     digests = tuple(digest for relay in directory.current.charter.relays for digest in relay.tls_digests)
@@ -154,6 +156,7 @@ async def open_parts(folder: Path, passphrase: bytes, clock: Clock) -> tuple[Par
         clock=clock,
         wakes=Wakes(),
         declaration=declaration,
+        rules=rules,
     )
     return parts, database
 

@@ -2,14 +2,24 @@
 
 from exchange.node.parts import Stores
 from exchange.storage.engine import Database
+from exchange.storage.node_acts import SqliteActs
+from exchange.storage.node_consent import SqliteConsent
+from exchange.storage.node_destroyed import SqliteDestroyed
 from exchange.storage.node_evidence import SqliteEvidence
+from exchange.storage.node_grants import SqliteGrants
+from exchange.storage.node_groups import SqliteClasses, SqliteGroups
+from exchange.storage.node_held import SqliteHeld
 from exchange.storage.node_inbox import SqliteInbox
+from exchange.storage.node_joint import SqliteJoint
 from exchange.storage.node_origins import SqliteOrigins
 from exchange.storage.node_outbox import SqliteOutbox
 from exchange.storage.node_records import SqliteRecords
+from exchange.storage.node_refused import SqliteRefused
+from exchange.storage.node_requests import SqliteRequests
 from exchange.storage.node_resends import SqliteResends
 from exchange.storage.node_trust import SqliteHand, SqliteTrust
 from exchange.storage.node_views import SqliteAccess, SqliteViews
+from exchange.storage.node_withdrawals import SqliteWithdrawals
 
 
 def node_stores(database: Database) -> Stores:
@@ -25,4 +35,15 @@ def node_stores(database: Database) -> Stores:
         trust=SqliteTrust(database),
         hand=SqliteHand(database),
         origins=SqliteOrigins(database),
+        consent=SqliteConsent(database),
+        withdrawals=SqliteWithdrawals(database),
+        held=SqliteHeld(database),
+        destroyed=SqliteDestroyed(database),
+        requests=SqliteRequests(database),
+        grants=SqliteGrants(database),
+        joint=SqliteJoint(database),
+        refused=SqliteRefused(database),
+        acts=SqliteActs(database),
+        groups=SqliteGroups(database),
+        classes=SqliteClasses(database),
     )

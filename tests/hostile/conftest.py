@@ -41,6 +41,13 @@ async def uzb(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterato
 
 
 @pytest.fixture
+async def xaa(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterator[TestNode]:
+    """The node of XAA, in a few attacks the fourth state, or another provider."""
+    async with node(tmp_path, world, "XAA", relay) as opened:
+        yield opened
+
+
+@pytest.fixture
 async def server(tmp_path: Path, world: World) -> AsyncIterator[Server]:
     """An honest relay."""
     async with honest_relay(tmp_path, world) as running:

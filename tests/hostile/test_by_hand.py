@@ -65,7 +65,7 @@ async def test_it_is_obeyed_after_a_restart_and_as_the_directory_grows(
     assert await obey(folder, cut(world)) == 0
     name = ("MNG", world.nodes["MNG"].key_id)
     stores = kaz.parts.stores
-    books = Books(stores.access, stores.trust, stores.hand)
+    books = Books(stores.access, stores.trust, stores.hand, stores.withdrawals)
     loaded = await DirectoryView.load(books, world.charter_digest, kaz.parts.guard)
     assert name in loaded.current.obeyed
     relay.entries.append(another_epoch(world))

@@ -105,7 +105,9 @@ TRUE: dict[str, Callable[[World], bytes]] = {
 async def loaded_from(tested: TestNode, pinned: Digest) -> DirectoryView:
     """The directory of a node's store, as at its start."""
     stores = tested.parts.stores
-    return await DirectoryView.load(Books(stores.access, stores.trust, stores.hand), pinned, tested.parts.guard)
+    return await DirectoryView.load(
+        Books(stores.access, stores.trust, stores.hand, stores.withdrawals), pinned, tested.parts.guard
+    )
 
 
 async def refused_update(target: TestNode, world: World) -> None:

@@ -186,3 +186,59 @@ class TestSpentGrant:
             world.envelope(["UZB"], "MNG", manifest=manifest, provisions=[provision], grants=[squatting])
         )
         await server.submit(victim.forward(world))
+
+
+class TestAnothersGrant:
+    """Who saw a Grant uses it, or signs for somebody else."""
+
+    def passed_on(self, world: World) -> Sealed:
+        """KAZ's information, as MNG passed it to UZB under a Grant that names UZB and XAA."""
+        manifest = manifest_of(world)
+        provision = world.signed_provision(manifest, ("KAZ",), ["MNG"])
+        grant = world.grant(provision.provision, "KAZ", "MNG", ["UZB", "XAA"])
+        return world.envelope(["UZB"], "MNG", manifest=manifest, provisions=[provision], grants=[grant])
+
+    async def test_a_grant_replayed_by_the_recipient_that_received_under_it(
+        self, world: World, relay: HostileRelay, uzb: TestNode, xaa: TestNode, server: Server
+    ) -> None:
+        received = self.passed_on(world)
+        message = await delivered(uzb, relay, received)
+        await refused_by_own_node(uzb, message, ["XAA"], "sender-not-holder")
+        replayed = world.forward(received, "UZB", ["XAA"], grants=received.header.core.grants)
+        await refused_by_relay(server, replayed, 403, "sender-not-holder")
+        await refused_by_receiver(xaa, relay, replayed, "sender-not-holder")
+
+    async def test_a_grant_made_out_to_the_next_holder_by_the_holder_before(
+        self, world: World, relay: HostileRelay, xaa: TestNode, server: Server
+    ) -> None:
+        """MNG may pass it to UZB; that UZB may go on passing it is not MNG's to say."""
+        received = self.passed_on(world)
+        terms = received.header.core.provisions[0].provision
+        made_out = world.grant(terms, "MNG", "UZB", ["XAA"])
+        sealed = world.forward(received, "UZB", ["XAA"], grants=[made_out])
+        await refused_by_relay(server, sealed, 403, "sender-not-holder")
+        await refused_by_receiver(xaa, relay, sealed, "sender-not-holder")
+
+    async def test_one_of_two_providers_signs_the_grant_of_the_other_too(
+        self, world: World, relay: HostileRelay, uzb: TestNode, server: Server
+    ) -> None:
+        manifest = world.manifest(("KAZ", "XAA"))
+        provision = world.signed_provision(manifest, ("KAZ", "XAA"), ["MNG"])
+        own = world.grant(provision.provision, "KAZ", "MNG", ["UZB"])
+        posing = world.grant(provision.provision, "XAA", "MNG", ["UZB"], world.nodes["KAZ"])
+        sealed = world.envelope(["UZB"], "MNG", manifest=manifest, provisions=[provision], grants=[own, posing])
+        await refused_by_relay(server, sealed, 403, "grant-signature")
+        await refused_by_receiver(uzb, relay, sealed, "grant-signature")
+
+    async def test_a_holder_that_adds_itself_to_the_providers(
+        self, world: World, relay: HostileRelay, uzb: TestNode, server: Server
+    ) -> None:
+        """As a provider MNG could choose the audience. KAZ's signature is over a Provision without it."""
+        received = self.passed_on(world)
+        own = received.header.core.provisions[0]
+        wider = world.provision(received.manifest, ("KAZ", "MNG"), ["UZB", "XAA"], id=own.provision.id)
+        claimed = world.sign_provision(wider)
+        claimed = SignedProvision(claimed.body, (own.signatures[0], claimed.signatures[1]))
+        sealed = world.envelope(["UZB"], "MNG", manifest=received.manifest, provisions=[claimed])
+        await refused_by_relay(server, sealed, 403, "provision-signature")
+        await refused_by_receiver(uzb, relay, sealed, "provision-signature")

@@ -149,7 +149,7 @@ async def test_what_another_state_sends_about_an_event_keeps_nobody_from_exporti
     for number, changes in enumerate(forged):
         await Act("UZB", ("KAZ", "MNG"), {**about, **changes}).forced_on(kaz, relay, world, number)
     monkeypatch.setattr("exchange.convert.ical.MAX_CALENDAR_RECORDS", 2)
-    monkeypatch.setattr("exchange.node.api_convert.MAX_CALENDAR_RECORDS", 2)
+    monkeypatch.setattr("exchange.node.api_export.MAX_CALENDAR_RECORDS", 2)
     assert await exported(kaz, message) == [before]
 
 

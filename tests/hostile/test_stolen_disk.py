@@ -42,6 +42,19 @@ async def test_a_request_is_not_guessed_from_its_digest_in_the_database(
         assert row["request"] != Vault(b"another key of 32 bytes of a node").request_digest(text)
 
 
+async def test_a_text_is_not_guessed_from_what_the_log_says_of_its_export(
+    api: Api, world: World, relay: HostileRelay
+) -> None:
+    ident = await delivered(api.node, relay, sealed_by(world, "KAZ", ("MNG",)))
+    token = await api.node.token("defence", SENDING)
+    reply = await api.ask("GET", f"/v1/messages/{ident.hex()}/export?internal=true", token)
+    assert reply.status == 200
+    (line,) = (row for row in api.node.rows("consent_log") if row["kind"] == "message.exported")
+    assert hashlib.sha256(reply.body).hexdigest() not in line["detail"]
+    key = api.node.parts.keyring.vault
+    assert json.loads(line["detail"])["digest"] == key.request_digest(b"export", reply.body).hex()
+
+
 def test_sealed_files_exchanged_on_the_disk_do_not_open(tmp_path: Path) -> None:
     files = NodeFiles(tmp_path, Vault(b"L" * 32))
     first, second = files.new_name(), files.new_name()

@@ -30,7 +30,8 @@ from schemas.receipt import (
     SignedAcknowledgement,
     SignedReceipt,
 )
-from schemas.relayapi import INLINE_BODY, Acks, Deliver, Mailbox, Seen, SeenItem
+from schemas.refused import RefusedTransfer
+from schemas.relayapi import INLINE_BODY, Acks, Deliver, Mailbox, RefusalsSeen, Seen, SeenItem
 from tests.support.cosigners import cosigned, cosigned_note, signed_checkpoint
 from tests.support.origins import AuditLog
 from tests.support.world import Sealed, World
@@ -53,6 +54,8 @@ class HostileRelay:
         posted: what honest nodes handed in, in order.
         acknowledged: what nodes answered.
         seen: which notices nodes say they have.
+        refusals: per member, refused transfers that it tells of; they stay there until a test takes them out.
+        refusals_seen: which of these nodes say they have dealt with.
         answer: how it answers an envelope; None: with a true receipt, and then it delivers it.
         down: it cannot be reached.
         refuse: the problem's code with which it refuses every envelope.
@@ -69,6 +72,8 @@ class HostileRelay:
     posted: list[Sealed] = field(default_factory=list)
     acknowledged: list[bytes] = field(default_factory=list)
     seen: list[SeenItem] = field(default_factory=list)
+    refusals: dict[str, list[RefusedTransfer]] = field(default_factory=dict)
+    refusals_seen: list[Digest] = field(default_factory=list)
     answer: Answer | None = None
     down: bool = False
     refuse: str | None = None
@@ -181,7 +186,10 @@ class Line(RelayClient):
     async def mailbox(self) -> Mailbox:
         """All that waits."""
         relay = self._reached()
-        return Mailbox(tuple(relay.waiting.get(self.member, ())), tuple(relay.notices.get(self.member, ())))
+        told = tuple(relay.refusals.get(self.member, ()))
+        return Mailbox(
+            tuple(relay.waiting.get(self.member, ())), tuple(relay.notices.get(self.member, ())), told or None
+        )
 
     async def acknowledge(self, acks: Acks) -> None:
         """Keep the answers; the mailbox stays as it is, as in a relay that replays."""
@@ -190,6 +198,10 @@ class Line(RelayClient):
     async def seen(self, seen: Seen) -> None:
         """Keep what was seen."""
         self._reached().seen.extend(seen.items)
+
+    async def refusals_seen(self, seen: RefusalsSeen) -> None:
+        """Keep what was dealt with."""
+        self._reached().refusals_seen.extend(seen.digests)
 
     async def body(self, sender: str, envelope: bytes) -> AsyncGenerator[bytes, None]:
         """A large ciphertext in uneven pieces."""

@@ -253,7 +253,7 @@ async def node(
         charter_digest=world.charter_digest.hex(),
         delivery=Delivery.model_validate(delivery),
     )
-    books = Books(stores.access, stores.trust, stores.hand)
+    books = Books(stores.access, stores.trust, stores.hand, stores.withdrawals)
     guard = Guard(home, keyring, frozenset, books, clock, config.delivery.directory_max_age)
     log = Log(world.directory, MemoryTree(entry_hash(entry) for entry in world.entries))
     parts = Parts(

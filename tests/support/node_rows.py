@@ -4,9 +4,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from exchange.storage.act_port import ActStore
+from exchange.storage.consent_port import ConsentStore
 from exchange.storage.engine import Database
+from exchange.storage.group_port import ClassStore, GroupStore
+from exchange.storage.joint_port import JointStore
+from exchange.storage.node_acts import SqliteActs
+from exchange.storage.node_consent import SqliteConsent
+from exchange.storage.node_destroyed import SqliteDestroyed
 from exchange.storage.node_evidence import SqliteEvidence
+from exchange.storage.node_grants import SqliteGrants
+from exchange.storage.node_groups import SqliteClasses, SqliteGroups
+from exchange.storage.node_held import SqliteHeld
 from exchange.storage.node_inbox import SqliteInbox
+from exchange.storage.node_joint import SqliteJoint
 from exchange.storage.node_origins import SqliteOrigins
 from exchange.storage.node_outbox import SqliteOutbox
 from exchange.storage.node_port import (
@@ -18,6 +29,8 @@ from exchange.storage.node_port import (
     ViewStore,
 )
 from exchange.storage.node_records import SqliteRecords
+from exchange.storage.node_refused import SqliteRefused
+from exchange.storage.node_requests import SqliteRequests
 from exchange.storage.node_resends import SqliteResends
 from exchange.storage.node_trust import SqliteHand, SqliteTrust
 from exchange.storage.node_values import (
@@ -30,8 +43,12 @@ from exchange.storage.node_values import (
     Token,
 )
 from exchange.storage.node_views import SqliteAccess, SqliteViews
+from exchange.storage.node_withdrawals import SqliteWithdrawals
+from exchange.storage.refused_port import RefusedStore
+from exchange.storage.request_port import GrantStore, RequestStore
 from exchange.storage.resend_port import ResendStore
 from exchange.storage.trust_port import HandStore, OriginStore, TrustStore
+from exchange.storage.withdrawal_port import DestroyStore, HeldStore, WithdrawalStore
 from tests.support.parties import replaced
 
 NOW = 1_800_000_000
@@ -61,6 +78,17 @@ class NodeStore:
         self.trust: TrustStore = SqliteTrust(self.database)
         self.hand: HandStore = SqliteHand(self.database)
         self.origins: OriginStore = SqliteOrigins(self.database)
+        self.consent: ConsentStore = SqliteConsent(self.database)
+        self.refused: RefusedStore = SqliteRefused(self.database)
+        self.requests: RequestStore = SqliteRequests(self.database)
+        self.grants: GrantStore = SqliteGrants(self.database)
+        self.joint: JointStore = SqliteJoint(self.database)
+        self.withdrawals: WithdrawalStore = SqliteWithdrawals(self.database)
+        self.held: HeldStore = SqliteHeld(self.database)
+        self.destroyed: DestroyStore = SqliteDestroyed(self.database)
+        self.acts: ActStore = SqliteActs(self.database)
+        self.groups: GroupStore = SqliteGroups(self.database)
+        self.classes: ClassStore = SqliteClasses(self.database)
 
     async def reopen(self) -> None:
         """As after a restart."""

@@ -10,6 +10,7 @@ import aiohttp
 from exchange.relay.httpsig import COMPONENTS
 from keys.identity import SigningIdentity
 from schemas.ids import Digest
+from schemas.refused import RefusedTransfer
 from schemas.relayapi import (
     Challenge,
     Deliver,
@@ -21,7 +22,7 @@ from schemas.relayapi import (
     encode_frame,
 )
 
-F = TypeVar("F", Challenge, Welcome, Deliver, Notice, WitnessRequest)
+F = TypeVar("F", Challenge, Welcome, Deliver, Notice, WitnessRequest, RefusedTransfer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from exchange.node.request import code
 from exchange.records.compiled import LIST_FILE, read_compilation
 from exchange.records.database import Compilation
 from schemas.canon import decode
+from schemas.content import ClassMeaning
 from schemas.grant import SignedGrant
 from schemas.limits import MAX_PROVISION
 from schemas.provision import SIGNED_PROVISION, SignedProvision
@@ -56,7 +57,10 @@ def submitted(
 ) -> Sealed:
     """A record on its way to the Secretariat, under the terms that it states; `terms` replace others."""
     handling = json.loads(record)["handling"]
-    manifest = world.manifest((sender,), record)
+    tags = terms.get("class_tags", ())
+    assert isinstance(tags, tuple)
+    classes = tuple(ClassMeaning(tag, "a class") for tag in tags)
+    manifest = world.manifest((sender,), record, classes=classes or None)
     stated = {
         "onward": code(Onward, handling["onward"], "onward"),
         "tlp": code(Tlp, handling["tlp"], "tlp"),

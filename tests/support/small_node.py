@@ -1,6 +1,7 @@
 """A node's interface over a dictionary, for tests of what talks to a node: real HTTP, faults on demand."""
 
 import asyncio
+import base64
 import hashlib
 import json
 from collections.abc import AsyncIterator
@@ -166,11 +167,13 @@ class SmallNode:
         return web.Response(body=self.blobs[request.match_info["id"], int(request.match_info["index"])])
 
     async def _export(self, request: web.Request) -> web.Response:
-        form = request.query["as"]
+        form, internal = request.query["as"], request.query["internal"] == "true"
         if (request.match_info["id"], form) not in self.exports:
             return problem(404, "no-such-message", "there is no message with this id")
         content, note = self.exports[request.match_info["id"], form]
-        return web.Response(body=content, headers={"Content-Type": "x/y"} | ({"CBM-Note": note} if note else {}))
+        proof = {"marking": "TLP:GREEN", "handling": "inside only" if internal else "may be given on"}
+        told = {"filename": "a.b", "media_type": "x/y", "note": note, "proof": proof}
+        return web.json_response(told | {"content": base64.b64encode(content).decode()})
 
     async def _convert(self, request: web.Request) -> web.Response:
         reader = await request.multipart()

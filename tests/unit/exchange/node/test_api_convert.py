@@ -51,8 +51,8 @@ async def convert(
     return await api.ask("POST", f"/v1/convert/{name}{query}", token, data=io.BytesIO(body), headers=FORM)
 
 
-async def export(api: Api, token: str, ident: str, name: str) -> Reply:
-    return await api.ask("GET", f"/v1/messages/{ident}/export?as={name}", token)
+async def export(api: Api, token: str, ident: str, name: str, internal: str = "false") -> Reply:
+    return await api.ask("GET", f"/v1/messages/{ident}/export?as={name}&internal={internal}", token)
 
 
 async def sent(api: Api, token: str, record: dict[str, Any], *files: tuple[str, bytes]) -> str:
@@ -272,12 +272,12 @@ async def test_an_event_comes_out_as_it_stands_now_whichever_record_of_it_is_ask
         for name in ("field-exercise", "cancellation")
     }
     first = await receive(api, relay, "MNG", content["field-exercise"], "urn:mng:1")
-    before = Calendar.from_ical((await export(api, token, first, "ical")).body).walk("VEVENT")[0]
+    before = Calendar.from_ical((await export(api, token, first, "ical", "true")).body).walk("VEVENT")[0]
     assert (str(before["UID"]), str(before["STATUS"])) == ("urn:mng:1@mng", "CONFIRMED")
     second = await receive(api, relay, "MNG", content["cancellation"] | {"references": ["urn:mng:1"]}, "urn:mng:2")
     await receive(api, relay, "UZB", content["field-exercise"], "urn:uzb:1")
     for ident in (first, second):
-        (event,) = Calendar.from_ical((await export(api, token, ident, "ical")).body).walk("VEVENT")
+        (event,) = Calendar.from_ical((await export(api, token, ident, "ical", "true")).body).walk("VEVENT")
         assert (str(event["UID"]), str(event["STATUS"])) == ("urn:mng:1@mng", "CANCELLED")
 
 

@@ -1,6 +1,7 @@
 """What a node knows of records, with the evidence about them, and for whom; and how it learns of older ones."""
 
 import sqlite3
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +18,6 @@ from tests.support.attacks import delivered
 from tests.support.hostile_relay import HostileRelay
 from tests.support.node import MEASURE, TestNode, bare_record, manifest_of, ministry, node, sealed_by
 from tests.support.world import World
-
-# What version 3 of the store brought.
-NEW = (
-    "TABLE records",
-    "TABLE record_names",
-    "TABLE records_due",
-    "TABLE restores",
-    "TABLE asks",
-    "TABLE resends",
-    "INDEX outbox_by_message",
-    "INDEX received_by_provision",
-    "TRIGGER origin_of_sent",
-    "TRIGGER origin_of_received",
-    "TABLE checkpoints",
-    "TABLE witnessed",
-    "TABLE heard",
-    "TABLE holds",
-    "TABLE obeyed",
-    "TABLE origins",
-    "TABLE origin_notes",
-    "TABLE origins_due",
-)
 
 
 async def told(kaz: TestNode, **changes: object) -> bytes:
@@ -133,12 +112,32 @@ async def test_a_record_that_was_exchanged_on_the_disk_is_no_fact(kaz: TestNode)
 
 
 def as_version_2(folder: Path) -> None:
-    """Take a closed node's store back to what the version before left."""
+    """Take a closed node's store back to what version 2 would have left: no more tables, columns and triggers."""
+    scripts = resources.files("exchange.storage") / "sql" / "node"
+    before = sqlite3.connect(":memory:")
+    for number in (1, 2):
+        before.executescript((scripts / f"{number:04}.sql").read_text("utf-8"))
     connection = sqlite3.connect(folder / "node.db", isolation_level=None)
-    for what in NEW:
-        connection.execute(f"DROP {what}")
+    known = _schema(before)
+    # Triggers and indexes first: a column that one of them names is not dropped.
+    for kind in ("trigger", "index", "table"):
+        for of, name in sorted(_schema(connection) - known):
+            if of == kind and not name.startswith("sqlite_"):
+                connection.execute(f"DROP {kind} {name}")
+    for _, table in sorted(one for one in known if one[0] == "table" and not one[1].startswith("sqlite_")):
+        for column in sorted(_columns(connection, table) - _columns(before, table)):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     connection.execute("PRAGMA user_version = 2")
     connection.close()
+    before.close()
+
+
+def _schema(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    return {(row[0], row[1]) for row in connection.execute("SELECT type, name FROM sqlite_master")}
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
 
 
 def index_of(kaz: TestNode) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -60,6 +60,7 @@ def show(
         **message.summary.raw,
         "record": message.record,
         "provision": message.provision,
+        "classes": message.summary.raw.get("classes", []),
         "envelopes": list(message.envelopes),
     }
     if as_json:
@@ -73,22 +74,27 @@ def show(
 def forward(  # noqa: PLR0913  # options of a command
     ident: MessageId,
     *,
-    to: Annotated[str, typer.Option("--to", metavar="CODES", help="Recipients, such as UZB.")],
+    to: Annotated[str, typer.Option("--to", metavar="CODES", help="Recipients, such as UZB or @caspian.")],
     node: NodeUrl,
     token_file: TokenFile,
     precedence: options.PrecedenceLabel = None,
     expires: options.Expires = None,
+    purpose: Annotated[
+        str | None, typer.Option(callback=options.purpose, help="Another than its providers'; it takes their Grants.")
+    ] = None,
     key: options.IdempotencyKey = None,
     ca_file: AuthorityFile = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Pass a received message on; refused, naming the provider, where its consent is missing (provision 1.7)."""
-    wanted, codes = message_id(ident), options.members(to)
+    wanted, codes = message_id(ident), options.recipients(to)
     queued = with_node(
         node,
         token_file,
         ca_file,
         as_json,
-        lambda client: client.forward(wanted, codes, precedence=precedence, expires=expires, idempotency_key=key),
+        lambda client: client.forward(
+            wanted, codes, precedence=precedence, expires=expires, purpose=purpose, idempotency_key=key
+        ),
     )
     print_result({"id": queued.id, "state": queued.state}, as_json)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final, cast
+from typing import Annotated, Any, Final, cast
 
 import typer
 
@@ -23,7 +23,7 @@ from schemas.validate import load_json
 _WORTH_A_BAR: Final = 4 * 1024 * 1024
 
 
-To = Annotated[str, typer.Option("--to", metavar="CODES", help="Recipients, such as IND,PAK.")]
+To = Annotated[str, typer.Option("--to", metavar="CODES", help="Recipients, such as IND,PAK or @caspian.")]
 Measure = Annotated[str, typer.Option("--measure", metavar="N", help="Measure of the Catalogue, such as 2.1.1.b.")]
 RecordFile = Annotated[
     Path, typer.Option("--record", metavar="FILE", exists=True, dir_okay=False, help="The record, JSON.")
@@ -40,6 +40,17 @@ NotBefore = Annotated[str | None, typer.Option(metavar="TIME", help="Embargo, RF
 Tlp = Annotated[str | None, typer.Option(callback=options.tlp, help="TLP 2.0 label.")]
 Thread = Annotated[
     str | None, typer.Option(metavar="ID", help="Record, or message that holds it, that the record is to refer to.")
+]
+Joint = Annotated[
+    str | None,
+    typer.Option("--joint", metavar="CODES", help="Further providers, such as UZB,KAZ: all sign before it is sent."),
+]
+SignBy = Annotated[
+    str | None, typer.Option("--sign-by", metavar="SPAN", help="How long to wait for their signatures, such as 14d.")
+]
+Classes = Annotated[
+    list[str] | None,
+    typer.Option("--class", metavar="NAME", help="Class of information that it belongs to. Repeatable."),
 ]
 Copy = Annotated[bool, typer.Option("--copy-secretariat", help="Send to CICA as well.")]
 
@@ -59,6 +70,9 @@ def send(  # noqa: PLR0913  # the options of the command are the terms of a Prov
     tlp: Tlp = None,
     copy_secretariat: Copy = False,
     thread: Thread = None,
+    classes: Classes = None,
+    joint: Joint = None,
+    sign_by: SignBy = None,
     precedence: options.PrecedenceLabel = None,
     expires: options.Expires = None,
     key: options.IdempotencyKey = None,
@@ -66,10 +80,8 @@ def send(  # noqa: PLR0913  # the options of the command are the terms of a Prov
     as_json: JsonFlag = False,
 ) -> None:
     """Send a record; the node answers when it has it durably, and delivers it from then on."""
-    codes = options.members(to)
-    content = load_json(read_bytes(record, MAX_RECORD_BYTES))
-    if not isinstance(content, dict):
-        raise Refusal(f"{record} holds no JSON object: a record is one")
+    codes = options.recipients(to)
+    content = _record(record)
     terms = stated(
         onward=onward,
         purpose=purpose,
@@ -80,6 +92,9 @@ def send(  # noqa: PLR0913  # the options of the command are the terms of a Prov
         precedence=precedence,
         expires=expires,
         thread=thread,
+        classes=classes or None,
+        joint=None if joint is None else [str(code) for code in options.members(joint)],
+        sign_by=sign_by,
     )
     files = [Attachment.of(path) for path in attach or []]
 
@@ -102,7 +117,14 @@ def print_queued(queued: Queued, as_json: bool) -> None:
         note(f"warning: {warned.detail} ({warned.code})")
 
 
-def stated(**terms: str | bool | None) -> Terms:
+def _record(path: Path) -> dict[str, Any]:
+    content = load_json(read_bytes(path, MAX_RECORD_BYTES))
+    if not isinstance(content, dict):
+        raise Refusal(f"{path} holds no JSON object: a record is one")
+    return content
+
+
+def stated(**terms: str | bool | list[str] | None) -> Terms:
     """The terms that the user stated; the others are for the node to choose."""
     return cast(Terms, {name: value for name, value in terms.items() if value is not None})
 

@@ -43,9 +43,15 @@ COMMANDS: Final[dict[str, Command]] = {
     "inbox": Command("cmd_messages", "inbox", "List the messages received."),
     "show": Command("cmd_messages", "show", "Show a message with its record, terms and state."),
     "export": Command(
-        "cmd_export", "export", "Write a message's record as a file: CAP, GeoJSON, iCalendar and others."
+        "cmd_export", "export", "Write a message's record as a file with its proof: CAP, GeoJSON, iCalendar and others."
     ),
     "forward": Command("cmd_messages", "forward", "Pass a received message on."),
+    "consent": Command(
+        "consent_app", "consent_app", "Ask for consent, give, refuse and withdraw it; explain decisions."
+    ),
+    "joint": Command("cmd_joint", "joint_app", "Sign or refuse what several states provide together (1.7)."),
+    "release": Command("cmd_release", "release_app", "What waits for other officials: look, approve, refuse, change."),
+    "group": Command("cmd_group", "group_app", "Lists of states, to be sent to as @NAME."),
     "calendar": Command("cmd_calendar", "calendar", "Show which returns are due, and what became of them."),
     "procedure": Command("cmd_procedure", "procedure_app", "Procedures A and B of section 3: steps and who may go on."),
     "database": Command("cmd_database", "database_app", "Search what a node holds; compile the common database."),

@@ -40,6 +40,14 @@ def members(text: str) -> list[MemberId]:
     return codes
 
 
+def recipients(text: str) -> list[str]:
+    """Codes and groups (`@name`) separated by commas, each once; raises BadParameter."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(set(parts)) != len(parts):
+        raise typer.BadParameter(f"a recipient is named twice in {text!r}")
+    return [part if part.startswith("@") and len(part) > 1 else member(part) for part in parts]
+
+
 def digest(text: str) -> Digest:
     """A fingerprint of 64 hexadecimal digits, spaces allowed; raises BadParameter."""
     try:

@@ -1,5 +1,6 @@
 """Reads the node's answers. Members that this version does not know are ignored, so that a node may be newer."""
 
+import base64
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -8,6 +9,7 @@ from exchange.client.models import (
     AttachmentInfo,
     Converted,
     Delivery,
+    Exported,
     Member,
     Members,
     Message,
@@ -78,6 +80,20 @@ def converted(answer: object) -> Converted:
         answer,
         lambda o: Converted(
             dict(o["record"]), tuple(dict(one) for one in o["warnings"]), o.get("attachment") is not None
+        ),
+    )
+
+
+def exported(answer: object) -> Exported:
+    """Read an export with its proof; raises BadAnswer."""
+    return _read(
+        answer,
+        lambda o: Exported(
+            base64.b64decode(_text(o, "content"), validate=True),
+            _text(o, "media_type"),
+            None if o.get("note") is None else _text(o, "note"),
+            _text(o, "filename"),
+            {**o["proof"], "marking": _text(o["proof"], "marking"), "handling": _text(o["proof"], "handling")},
         ),
     )
 

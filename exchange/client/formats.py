@@ -37,9 +37,13 @@ class Formats:
         )
         return answers.converted(answer)
 
-    async def export(self, message_id: str, form: ExportForm = "json") -> Exported:
-        """A message's record as a file; `json` is the record's own bytes, `cap` the issuer's."""
+    async def export(self, message_id: str, form: ExportForm = "json", *, internal: bool = False) -> Exported:
+        """A message's record as a file, with its proof; `json` is the record's own bytes, `cap` the issuer's.
+
+        A file may be given to anybody, so a Problem of status 403 names the provider who did not allow that.
+        `internal`: for use inside this state only, for whoever may read the message.
+        """
         if not message_id.isalnum() or not message_id.isascii():
             raise ValueError("a message's id has letters and digits only: take it from `inbox` or `send`")
-        content, headers = await self._transport.file(f"v1/messages/{message_id}/export", {"as": form})
-        return Exported(content, headers.get("Content-Type", ""), headers.get("CBM-Note"))
+        params = {"as": form, "internal": "true" if internal else "false", "proof": "true"}
+        return answers.exported(await self._transport.json("GET", f"v1/messages/{message_id}/export", params=params))

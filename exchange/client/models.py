@@ -47,7 +47,10 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The node has the message durably; `state` is `queued` at first. A repeated request is not warned of again."""
+    """The node has the message durably. A repeated request is not warned of again.
+
+    `state` is `queued` at first; or `awaiting-release`, when other officials have to approve it (`NodeClient.release`).
+    """
 
     id: str
     state: str
@@ -155,16 +158,34 @@ class Converted:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A message's record as a file; `note`: what has to be known of it, None if nothing has."""
+    """A message's record as a file.
+
+    Attributes:
+        note: what has to be known of it, None if nothing has.
+        filename: a name that says what it is and how it is marked.
+        proof: marking, handling, terms and signed evidence, to be kept beside the file.
+    """
 
     content: bytes = field(repr=False)
     media_type: str
     note: str | None
+    filename: str
+    proof: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def marking(self) -> str:
+        """The TLP 2.0 marking."""
+        return str(self.proof["marking"])
+
+    @property
+    def handling(self) -> str:
+        """Whether it may leave the state, in words."""
+        return str(self.proof["handling"])
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something happened: `message.received` or `message.state`."""
+    """Something happened: `message.received`, `message.state`, or `consent.request`: one about the message moved."""
 
     id: str | None
     kind: str

@@ -12,16 +12,20 @@ from typing import Any, Self, TypedDict, Unpack
 import aiohttp
 
 from exchange.client import answers
+from exchange.client.consent import Consent
 from exchange.client.database import Database
 from exchange.client.errors import BadAnswer, NotPrivate, Problem
 from exchange.client.formats import Formats
+from exchange.client.joint import Joint
 from exchange.client.matters import Matters
 from exchange.client.models import Attachment, Box, Event, Members, Message, Queued, Summary
+from exchange.client.releases import Releases
 from exchange.client.retry import Retry
 from exchange.client.sse import RawEvent, SseParser
 from exchange.client.token import checked_token, checked_url, read_token
 from exchange.client.transport import Transport
 from exchange.client.upload import Progress, form_body, json_body
+from exchange.client.withdrawals import Withdrawals
 
 _PAGE = 100
 _PIECE = 256 * 1024
@@ -32,7 +36,9 @@ class Terms(TypedDict, total=False):
 
     `until` is a date or an RFC 3339 time, `not_before` an RFC 3339 time, `expires` a span such as `30d` or `12h`, or
     seconds; `thread` the id of a record, or of the message that holds it, which the record is to refer to; the other
-    codes are those of the command line.
+    codes are those of the command line. `classes`: what this state calls the classes of information that it belongs to.
+    `joint`: the other states that provide it together with this one, which all have
+    to sign before it is sent; `sign_by`: for how long they are waited for, a span.
     """
 
     onward: str
@@ -44,9 +50,12 @@ class Terms(TypedDict, total=False):
     precedence: str
     expires: str | int
     thread: str
+    classes: list[str]
+    joint: list[str]
+    sign_by: str | int
 
 
-class NodeClient(Database, Formats, Matters):
+class NodeClient(Consent, Database, Formats, Joint, Matters, Releases, Withdrawals):
     """A connection to one node.
 
         async with NodeClient("https://node.example:8443", token_file=Path("token")) as node:
@@ -119,10 +128,14 @@ class NodeClient(Database, Formats, Matters):
         *,
         precedence: str | None = None,
         expires: str | int | None = None,
+        purpose: str | None = None,
         idempotency_key: str | None = None,
     ) -> Queued:
-        """Pass a received message on; a Problem of status 403 names the provider whose consent is missing."""
-        asked = {"to": list(to), "precedence": precedence, "expires": expires}
+        """Pass a received message on; a Problem of status 403 names the provider whose consent is missing.
+
+        Another `purpose` than its providers' takes their Grants for that purpose.
+        """
+        asked = {"to": list(to), "precedence": precedence, "expires": expires, "purpose": purpose}
         body = {name: value for name, value in asked.items() if value is not None}
         return answers.queued(
             await self._transport.json(

@@ -37,6 +37,7 @@ MINISTRIES: Final = {
     "emergency": ("2.4.*",),
     "all": ("*",),
 }
+OFFICIALS: Final = "officials"
 # Whoever watches a demonstration does not wait ten seconds for what it has published.
 _CHECKPOINT_EVERY: Final = 0.2
 # Below the ports that Linux gives to outgoing connections, so that a process that is killed finds its port free again;
@@ -149,8 +150,10 @@ def _build_node(
     create_node(folder, settings, charter, PASSPHRASE, signing)
     request = decode_file(SIGNING_REQUEST, (folder / "signing-request.cbm").read_bytes())
     install_statement(folder, certify_signing_key(root, request, now - DAY, now + 730 * DAY, now))
-    for ministry, measures in MINISTRIES.items():
-        text = create_token(folder, ministry, ("send", "read"), measures)
+    tokens = {ministry: (("send", "read"), measures) for ministry, measures in MINISTRIES.items()}
+    tokens[OFFICIALS] = (("read", "consent"), ("*",))
+    for ministry, (scopes, measures) in tokens.items():
+        text = create_token(folder, ministry, scopes, measures)
         write_durably(site.token_file(code, ministry), f"{text}\n".encode("ascii"), 0o600)
 
 

@@ -11,11 +11,12 @@ from typing import Any, Final, Unpack
 
 from exchange.client import ClientError, NodeClient, Problem, Retry
 from exchange.client.node import Terms
+from exchange.demo.consenting import Consenting
 from exchange.demo.directory import revoke, witnessed
 from exchange.demo.ministry import Ministry
 from exchange.demo.processes import Processes
 from exchange.demo.report import RefusalSeen, Report
-from exchange.demo.site import Site, build_site, free_port
+from exchange.demo.site import OFFICIALS, Site, build_site, free_port
 from exchange.demo.tampered import pass_on
 from exchange.errors import ExchangeError
 from keys.primitives import random_bytes
@@ -66,6 +67,7 @@ class WorkedExchange:
         await self._refused_by_relay(site, budget)
         await self._refused_by_receiver(site, processes, budget)
         await self._killed_in_mid_flight(processes)
+        await self._consent(site, processes, budget)
         await self._count()
         await self._log(site)
         await self._revoked(site, budget)
@@ -192,6 +194,19 @@ class WorkedExchange:
             f"relay and MNG's node were killed while {_BURST} messages were on their way; all arrived after restart"
         )
         self._report.step("killed", all(arrived), detail)
+
+    async def _consent(self, site: Site, processes: Processes, budget: str) -> None:
+        """MNG asks, KAZ's official grants one transfer, UZB receives; then KAZ withdraws."""
+        async with NodeClient(processes.url("KAZ"), token_file=site.token_file("KAZ", OFFICIALS)) as official:
+            parties = Consenting(self._ministries["MNG"], self._ministries["UZB"], official, _PATIENCE)
+            held = await parties.asked_and_passed_on(budget)
+            detail = "MNG asked KAZ for consent, an official granted one transfer, UZB got the budget as KAZ signed it"
+            self._report.step("consent", held, detail)
+            in_force, refusal = await parties.withdrawn(budget)
+            if refusal is not None:
+                self._report.refusals.append(RefusalSeen("node", refusal, "MNG"))
+            detail = f"KAZ withdrew its consent in the cosigned directory; the next transfer is refused: {refusal}"
+            self._report.step("withdrawn", in_force and refusal == "consent-withdrawn", detail)
 
     async def _count(self) -> None:
         """Sent: what the senders hold a receipt for. Delivered: what ministries were handed."""

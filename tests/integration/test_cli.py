@@ -142,11 +142,15 @@ async def test_a_whole_round_by_the_command_line(folder: Path) -> None:
         assert [(file["filename"], file["size"]) for file in shown["attachments"]] == [("annex.bin", 256 * 1024)]
         assert (shown["provision"]["providers"], shown["provision"]["onward"]) == (["KAZ"], "none")
 
-        await work.ministry("MNG", "export", kept, "--as", "csv", "--out", "form.csv")
+        code, out, err = await work.run("export", kept, *work.access("MNG"), "--json")
+        assert (json.loads(out)["rule"], json.loads(out)["provider"]) == ("no-consent", "KAZ")
+        assert "ask KAZ" in line((code, "", err), 1)
+        await work.ministry("MNG", "export", kept, "--internal", "--as", "csv", "--out", "form.csv")
+        assert json.loads((work.folder / "form.csv.proof.json").read_text())["marking"] == "TLP:AMBER"
         assert (work.folder / "form.csv").read_bytes() == await asyncio.to_thread(
             record_to_milex, shown["record"], "csv"
         )
-        exported = await work.ministry("MNG", "export", kept)
+        exported = await work.ministry("MNG", "export", kept, "--internal")
         assert json.loads(exported["content"]) == shown["record"]
 
         code, out, err = await work.run("forward", kept, "--to", "UZB", *work.access("MNG"), "--json")

@@ -23,6 +23,10 @@ def sendable(record_type: str) -> dict[str, Any] | None:
             if record["measure"] in MODALITIES:
                 # Who may take a step of section 3, and after which, is for other tests: here nothing came before.
                 record |= {"measure": OUTSIDE, "agreement_ref": "Memorandum of 2024, article 3"}
+            if record_type == "foreign-contingents":
+                # Of its own contingent abroad: of another's, that state would have to sign (test_joint.py).
+                record["body"] |= {"host": "XAD", "sending_state": "XAA"}
+                record["body"]["release_permission"]["granted_by"] = "XAA"
             return {name: value for name, value in record.items() if name not in _ROUTING}
     return None
 

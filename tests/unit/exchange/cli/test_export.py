@@ -12,6 +12,7 @@ from tests.support.small_node import SmallNode
 from tests.unit.exchange.cli.test_messages import A, B, Cbm, cbm, node
 
 __all__ = ["cbm", "node"]
+TOLD = "TLP:GREEN: may be given on\n"
 ALERT = b"\xef\xbb\xbf<alert>\r\n\xff</alert>"
 
 
@@ -19,21 +20,44 @@ async def test_a_file_is_written_byte_for_byte_and_never_over_another(
     node: SmallNode, cbm: Cbm, tmp_path: Path
 ) -> None:
     node.exports[A, "cap"] = (ALERT, None)
-    assert await cbm("export", A, "--as", "cap", "--out", "alert.xml") == (0, "", "")
+    assert await cbm("export", A, "--as", "cap", "--out", "alert.xml") == (0, "", TOLD)
     assert (tmp_path / "alert.xml").read_bytes() == ALERT
     node.seen.clear()
     code, _, err = await cbm("export", A, "--as", "cap", "--out", "alert.xml")
     assert (code, "exists" in err, node.seen) == (1, True, [])
 
 
+async def test_the_proof_stands_beside_the_file_and_never_over_another(
+    node: SmallNode, cbm: Cbm, tmp_path: Path
+) -> None:
+    node.exports[A, "cap"] = (ALERT, None)
+    assert (await cbm("export", A, "--as", "cap", "--out", "alert.xml"))[0] == 0
+    beside = tmp_path / "alert.xml.proof.json"
+    assert json.loads(beside.read_text())["marking"] == "TLP:GREEN"
+    assert beside.stat().st_mode & 0o777 == 0o600
+    (tmp_path / "alert.xml").unlink()
+    node.seen.clear()
+    code, _, err = await cbm("export", A, "--as", "cap", "--out", "alert.xml")
+    assert (code, "exists" in err, node.seen) == (1, True, [])
+    assert not (tmp_path / "alert.xml").exists()
+
+
+async def test_what_is_for_inside_only_is_asked_for_and_told_so(node: SmallNode, cbm: Cbm) -> None:
+    node.exports[A, "json"] = (b"{}", None)
+    assert await cbm("export", A, "--internal") == (0, "{}", "TLP:GREEN: inside only\n")
+    code, out, err = await cbm("export", A, "--internal", "--json")
+    told = json.loads(out)
+    assert (code, err, told["handling"], told["proof"]["marking"]) == (0, "", "inside only", "TLP:GREEN")
+
+
 async def test_the_record_itself_is_what_comes_without_a_format(node: SmallNode, cbm: Cbm) -> None:
     node.exports[A, "json"] = ('{"title": "Қ"}'.encode(), None)
-    assert await cbm("export", A) == (0, '{"title": "Қ"}', "")
+    assert await cbm("export", A) == (0, '{"title": "Қ"}', TOLD)
 
 
 async def test_what_has_to_be_known_of_a_file_is_told_beside_it(node: SmallNode, cbm: Cbm) -> None:
     node.exports[A, "cap"] = (b"<alert/>", "not valid CAP 1.2")
-    assert await cbm("export", A, "--as", "cap") == (0, "<alert/>", "note: not valid CAP 1.2\n")
+    assert await cbm("export", A, "--as", "cap") == (0, "<alert/>", TOLD + "note: not valid CAP 1.2\n")
     code, out, err = await cbm("export", A, "--as", "cap", "--json")
     told = json.loads(out)
     assert (code, err, told["content"], told["note"], told["size"]) == (0, "", "<alert/>", "not valid CAP 1.2", 8)

@@ -110,6 +110,12 @@ def day(days: int) -> str:
     return (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds")
 
 
+async def a_second() -> None:
+    """Wait until another second has begun for everybody: of what was accepted in one, none came before the other."""
+    begun = time.time()
+    await until(lambda: time.time() > begun + 1)
+
+
 def decision(by: str, subject: str, outcome: str = "agreed", **members: object) -> dict[str, Any]:
     return {"subject_ref": subject, "outcome": outcome, "by": by, "date": today(), "priority_area": AREA, **members}
 
@@ -195,6 +201,7 @@ async def _approval(at: Floor, start: str) -> None:
     assert steps(shown) == ["A1", "A1", "A2", "A3", "A4", "A5", "A6", "A7"]
     refusal = await at.refused("MNG", start, "A1", {"modality": "A", "priority_area": AREA, "intent": "implement"})
     assert "step A1 is out of order: A7 was taken" in refusal
+    await a_second()
     late = await at.advance("UZB", start, "A1", {"modality": "A", "priority_area": AREA, "intent": "implement"})
     for member in ("KAZ", "MNG", "CICA"):
         (refused,) = (await at.show(member, start))["refused"]
@@ -231,8 +238,7 @@ async def test_modality_b_from_views_to_decision(tmp_path: Path) -> None:
         )
         await at.advance("MNG", start, "B6", authored, "--attach", "paper.pdf")
         await at.advance("KAZ", start, "B7", decision("swg", start, "returned"))
-        returned = time.time()
-        await until(lambda: time.time() > returned + 1)
+        await a_second()
         again = await at.advance("MNG", start, "B6", {**authored, "version": 2}, "--attach", "paper.pdf")
         await at.advance("KAZ", start, "B7", decision("swg", again))
         await at.advance("KAZ", start, "B8", decision("soc", again))

@@ -173,13 +173,13 @@ class Struct(Generic[T]):
         keys = [f.key for f in fields]
         if keys != sorted(set(keys)):
             raise ValueError(f"field numbers of {cls.__name__} do not ascend")
-        self._cls = cls
+        self.cls = cls
         self._fields = fields
         self._known = frozenset(keys)
 
     def pack(self, value: T, where: str = "") -> dict[int, object]:
         """Give the map of the fields that are present."""
-        path = where or self._cls.__name__
+        path = where or self.cls.__name__
         packed = {}
         for field in self._fields:
             item = getattr(value, field.name)
@@ -190,7 +190,7 @@ class Struct(Generic[T]):
 
     def unpack(self, wire: object, where: str = "") -> T:
         """Refuse unknown and missing fields, then build the object, whose own checks may refuse too."""
-        path = where or self._cls.__name__
+        path = where or self.cls.__name__
         if type(wire) is not dict:
             raise DecodeError(Reason.WRONG_TYPE, path)
         if not wire.keys() <= self._known:
@@ -203,7 +203,7 @@ class Struct(Generic[T]):
                 values[field.name] = None
             else:
                 raise DecodeError(Reason.MISSING_FIELD, f"{path}.{field.name}")
-        return self._cls(**values)
+        return self.cls(**values)
 
 
 def encode(codec: Codec[T], value: T) -> bytes:

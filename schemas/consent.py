@@ -9,11 +9,12 @@ from enum import IntEnum
 from typing import Final
 
 from schemas import limits
-from schemas.canon import Choice, Field, Seq, Struct, Text, Uint, decode, encode
+from schemas.canon import Choice, Field, Seq, Struct, Text, Uint, decode
 from schemas.endings import WithdrawalTarget
 from schemas.errors import DecodeError, Reason
 from schemas.grant import SIGNED_GRANT, SignedGrant
 from schemas.ids import DIGEST, ID16, MEMBER, TIME, Digest, EnvelopeId, MemberId, nested
+from schemas.kinds import Kinds
 from schemas.provision import SIGNED_PROVISION, SignedProvision
 from schemas.refused import REFUSED_TRANSFER, RefusedTransfer
 from schemas.signed import SIGNATURE, Signature
@@ -222,27 +223,27 @@ ConsentMessage = (
     | RefusedTransfer
 )
 
-_KINDS: Final[dict[int, tuple[type, Struct[ConsentMessage]]]] = {
-    1: (ConsentRequest, _REQUEST),  # type: ignore[dict-item]  # each Struct is of its own message type
-    2: (ConsentGiven, _GIVEN),  # type: ignore[dict-item]
-    3: (ConsentRefused, _REFUSED),  # type: ignore[dict-item]
-    4: (ConsentWithdrawn, _WITHDRAWN),  # type: ignore[dict-item]
-    5: (SignedStatement, SIGNED_STATEMENT),  # type: ignore[dict-item]
-    6: (JointSigned, _JOINT_SIGNED),  # type: ignore[dict-item]
-    7: (JointRefused, _JOINT_REFUSED),  # type: ignore[dict-item]
-    8: (RefusedTransfer, REFUSED_TRANSFER),  # type: ignore[dict-item]
-}
-_NUMBERS: Final = {cls: number for number, (cls, _) in _KINDS.items()}
+CONSENT_MESSAGES: Final[Kinds[ConsentMessage]] = Kinds(
+    "ConsentMessage",
+    limits.MAX_CONSENT,
+    {
+        1: _REQUEST,
+        2: _GIVEN,
+        3: _REFUSED,
+        4: _WITHDRAWN,
+        5: SIGNED_STATEMENT,
+        6: _JOINT_SIGNED,
+        7: _JOINT_REFUSED,
+        8: REFUSED_TRANSFER,
+    },
+)
 
 
 def encode_consent(message: ConsentMessage) -> bytes:
     """Kind byte and object."""
-    number = _NUMBERS[type(message)]
-    return bytes([number]) + encode(_KINDS[number][1], message)
+    return CONSENT_MESSAGES.encode(message)
 
 
 def decode_consent(data: bytes) -> ConsentMessage:
     """Read one consent message; raises DecodeError."""
-    if not data or data[0] not in _KINDS:
-        raise DecodeError(Reason.WRONG_TYPE, "ConsentMessage")
-    return decode(_KINDS[data[0]][1], data[1:], limits.MAX_CONSENT)
+    return CONSENT_MESSAGES.decode(data)

@@ -10,9 +10,10 @@ from enum import IntEnum
 from typing import Final
 
 from schemas import limits
-from schemas.canon import Blob, Choice, Field, Seq, Struct, Text, Uint, decode, encode, fixed
+from schemas.canon import Blob, Choice, Field, Seq, Struct, Text, Uint, fixed
 from schemas.errors import DecodeError, Reason
 from schemas.ids import DIGEST, ED25519_SIGNATURE, ID16, MEMBER, TIME, Digest, EnvelopeId, KeyId, MemberId, nested
+from schemas.kinds import Kinds
 from schemas.refused import MAX_REFUSED, REFUSED_TRANSFER, RefusedTransfer
 
 PATH_ENVELOPES: Final = "/v1/envelopes"
@@ -246,30 +247,30 @@ MAILBOX: Final = Struct(
 )
 MAX_MAILBOX: Final = 2 * MAX_FRAME + MAX_ACKS * limits.MAX_SMALL_OBJECT + 2 * MAX_REFUSED
 
-_KINDS: Final[dict[int, tuple[type, Struct[Frame]]]] = {
-    1: (Challenge, _CHALLENGE),  # type: ignore[dict-item]  # each Struct is of its own frame type
-    2: (Proof, _PROOF),  # type: ignore[dict-item]
-    3: (Welcome, _WELCOME),  # type: ignore[dict-item]
-    4: (Deliver, _DELIVER),  # type: ignore[dict-item]
-    5: (Notice, _NOTICE),  # type: ignore[dict-item]
-    6: (Acks, ACKS),  # type: ignore[dict-item]
-    7: (Seen, SEEN),  # type: ignore[dict-item]
-    8: (WitnessRequest, _WITNESS_REQUEST),  # type: ignore[dict-item]
-    9: (WitnessAnswer, _WITNESS_ANSWER),  # type: ignore[dict-item]
-    10: (RefusedTransfer, REFUSED_TRANSFER),  # type: ignore[dict-item]
-    11: (RefusalsSeen, REFUSALS_SEEN),  # type: ignore[dict-item]
-}
-_NUMBERS: Final = {cls: number for number, (cls, _) in _KINDS.items()}
+FRAMES: Final[Kinds[Frame]] = Kinds(
+    "Frame",
+    MAX_FRAME,
+    {
+        1: _CHALLENGE,
+        2: _PROOF,
+        3: _WELCOME,
+        4: _DELIVER,
+        5: _NOTICE,
+        6: ACKS,
+        7: SEEN,
+        8: _WITNESS_REQUEST,
+        9: _WITNESS_ANSWER,
+        10: REFUSED_TRANSFER,
+        11: REFUSALS_SEEN,
+    },
+)
 
 
 def encode_frame(frame: Frame) -> bytes:
     """Kind byte and object."""
-    number = _NUMBERS[type(frame)]
-    return bytes([number]) + encode(_KINDS[number][1], frame)
+    return FRAMES.encode(frame)
 
 
 def decode_frame(data: bytes) -> Frame:
     """Read one frame; raises DecodeError."""
-    if not data or data[0] not in _KINDS:
-        raise DecodeError(Reason.WRONG_TYPE, "Frame")
-    return decode(_KINDS[data[0]][1], data[1:], MAX_FRAME)
+    return FRAMES.decode(data)

@@ -18,7 +18,7 @@ from exchange.storage.act_port import Act, ActBounds, Change
 from exchange.storage.consent_port import ConsentEvent
 from exchange.storage.engine import Database
 from exchange.storage.node_consent import insert_consent_event
-from exchange.storage.node_outbox import stored_for
+from exchange.storage.node_idempotency import keep_key, stored_for
 from exchange.storage.node_values import Idempotency
 
 _LISTED: Final = (
@@ -42,15 +42,11 @@ class SqliteActs:
         """See the port."""
 
         def job(connection: sqlite3.Connection) -> bytes:
-            stored = None if idempotency is None else stored_for(connection, idempotency)
+            stored = stored_for(connection, idempotency)
             if stored is not None:
                 return stored
             _require_room(connection, act.token, most)
-            if idempotency is not None:
-                connection.execute(
-                    "INSERT INTO idempotency (token, key, request, message) VALUES (?, ?, ?, ?)",
-                    (idempotency.token, idempotency.key, idempotency.request, act.id),
-                )
+            keep_key(connection, idempotency, act.id)
             _insert(connection, act)
             insert_consent_event(connection, event)
             return act.id

@@ -6,7 +6,8 @@ from typing import Final
 from exchange.storage.consent_port import ConsentEvent
 from exchange.storage.engine import Database
 from exchange.storage.node_consent import insert_consent_event, take_due
-from exchange.storage.node_outbox import insert_queued, keep_key, stored_for
+from exchange.storage.node_idempotency import keep_key, stored_for
+from exchange.storage.node_outbox import insert_queued
 from exchange.storage.node_request_rows import take_answer
 from exchange.storage.node_rows import message_of
 from exchange.storage.node_values import GrantUse, Idempotency, Message
@@ -31,11 +32,10 @@ class SqliteGrants:
         """See the port."""
 
         def job(connection: sqlite3.Connection) -> bytes:
-            if idempotency is not None:
-                stored = stored_for(connection, idempotency)
-                if stored is not None:
-                    return stored
-                keep_key(connection, idempotency, grant.id)
+            stored = stored_for(connection, idempotency)
+            if stored is not None:
+                return stored
+            keep_key(connection, idempotency, grant.id)
             insert_grant(connection, grant)
             insert_queued(connection, outgoing)
             insert_consent_event(connection, event)

@@ -8,7 +8,7 @@ from exchange.storage.engine import Database
 from exchange.storage.joint_port import Answer, DraftRow
 from exchange.storage.node_consent import insert_consent_event, take_due
 from exchange.storage.node_destroyed import empty_carrier
-from exchange.storage.node_outbox import stored_for
+from exchange.storage.node_idempotency import keep_key, stored_for
 from exchange.storage.node_rows import insert_event, insert_message, is_destroyed
 from exchange.storage.node_values import Idempotency, Message, StoredAttachment
 from exchange.storage.node_views import measure_clause
@@ -50,14 +50,10 @@ class SqliteJoint:
         """See the port."""
 
         def job(connection: sqlite3.Connection) -> bytes:
-            if idempotency is not None:
-                stored = stored_for(connection, idempotency)
-                if stored is not None:
-                    return stored
-                connection.execute(
-                    "INSERT INTO idempotency (token, key, request, message) VALUES (?, ?, ?, ?)",
-                    (idempotency.token, idempotency.key, idempotency.request, draft.id),
-                )
+            stored = stored_for(connection, idempotency)
+            if stored is not None:
+                return stored
+            keep_key(connection, idempotency, draft.id)
             _insert(connection, draft)
             insert_message(connection, outgoing)
             insert_consent_event(connection, event)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from exchange.delivery.state import MessageState, RecipientState
 from exchange.errors import Conflict, NotFound
 from exchange.storage.engine import Database
+from exchange.storage.node_idempotency import keep_key, stored_for
 from exchange.storage.node_moves import give_back_uses, move_message, move_recipients, settle_message
 from exchange.storage.node_rows import (
     envelope_of,
@@ -31,11 +32,10 @@ class SqliteOutbox:
         """See the port."""
 
         def job(connection: sqlite3.Connection) -> bytes:
-            if idempotency is not None:
-                stored = stored_for(connection, idempotency)
-                if stored is not None:
-                    return stored
-                keep_key(connection, idempotency, message.id)
+            stored = stored_for(connection, idempotency)
+            if stored is not None:
+                return stored
+            keep_key(connection, idempotency, message.id)
             if is_destroyed(connection, message.provision):
                 raise NotFound("message-destroyed", "its content was destroyed meanwhile: there is nothing to send")
             if connection.execute("SELECT 1 FROM messages WHERE id = ?", (message.id,)).fetchone() is None:
@@ -160,26 +160,6 @@ class SqliteOutbox:
                 _due_again(connection, envelope, now)
 
         await self._db.write(job)
-
-
-def stored_for(connection: sqlite3.Connection, idempotency: Idempotency) -> bytes | None:
-    """Inside a transaction: what a key and request stored before, a message or an act. Raises Conflict."""
-    row = connection.execute(
-        "SELECT request, message FROM idempotency WHERE token = ? AND key = ?", (idempotency.token, idempotency.key)
-    ).fetchone()
-    if row is None:
-        return None
-    if row["request"] != idempotency.request:
-        raise Conflict("idempotency-key-used", "this key was used for another request: choose a new one")
-    return bytes(row["message"])
-
-
-def keep_key(connection: sqlite3.Connection, idempotency: Idempotency, made: bytes) -> None:
-    """Inside a transaction: what a key and request have stored."""
-    connection.execute(
-        "INSERT INTO idempotency (token, key, request, message) VALUES (?, ?, ?, ?)",
-        (idempotency.token, idempotency.key, idempotency.request, made),
-    )
 
 
 def insert_queued(connection: sqlite3.Connection, message: Message) -> None:

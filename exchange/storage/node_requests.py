@@ -6,7 +6,8 @@ from exchange.storage.consent_port import ConsentEvent
 from exchange.storage.engine import Database
 from exchange.storage.node_consent import insert_consent_event, take_due
 from exchange.storage.node_grants import insert_grant
-from exchange.storage.node_outbox import insert_queued, keep_key, stored_for
+from exchange.storage.node_idempotency import keep_key, stored_for
+from exchange.storage.node_outbox import insert_queued
 from exchange.storage.node_request_rows import (
     insert_request,
     request_row,
@@ -31,11 +32,10 @@ class SqliteRequests:
         """See the port."""
 
         def job(connection: sqlite3.Connection) -> bytes:
-            if idempotency is not None:
-                stored = stored_for(connection, idempotency)
-                if stored is not None:
-                    return stored
-                keep_key(connection, idempotency, request.id)
+            stored = stored_for(connection, idempotency)
+            if stored is not None:
+                return stored
+            keep_key(connection, idempotency, request.id)
             insert_request(connection, request)
             insert_queued(connection, outgoing)
             insert_consent_event(connection, event)
@@ -86,14 +86,12 @@ class SqliteRequests:
 
         def job(connection: sqlite3.Connection) -> bytes | None:
             made = request if reply.given is None else reply.given.id
-            if idempotency is not None:
-                stored = stored_for(connection, idempotency)
-                if stored is not None:
-                    return stored
+            stored = stored_for(connection, idempotency)
+            if stored is not None:
+                return stored
             if not _reply(connection, request, reply):
                 return None
-            if idempotency is not None:
-                keep_key(connection, idempotency, made)
+            keep_key(connection, idempotency, made)
             return made
 
         return await self._db.write(job)

@@ -15,7 +15,7 @@ from schemas.files import KINDS
 def objects() -> dict[str, Struct[Any]]:
     """Every object of the wire by the name of its class."""
     of_files = [kind.codec for kind in KINDS.values() if isinstance(kind.codec, Struct)]
-    return {struct._cls.__name__: struct for struct in (*_found(Struct), *of_files)}
+    return {struct.cls.__name__: struct for struct in (*_found(Struct), *of_files)}
 
 
 def enumerations() -> dict[str, type[IntEnum]]:
@@ -55,6 +55,6 @@ def phrase(codec: Codec[Any]) -> str:
         case Choice(values=values):
             return f"code `{values.__name__}`"
         case Struct():
-            return f"`{codec._cls.__name__}`"
+            return f"`{codec.cls.__name__}`"
         case _:
             return "code `Suite`"

@@ -232,8 +232,8 @@ def test_there_are_vectors_of_every_stage_and_every_reason() -> None:
 def test_there_is_a_valid_vector_of_every_object_and_of_every_kind_of_frame_and_of_message() -> None:
     accepted = [v for v in map(load, FILES) if v["stage"] == "decode" and v["expect"] == ACCEPTED]
     assert {v["object"] for v in accepted} == set(NAMES)
-    for of, kinds in (("frame", relayapi._KINDS), ("consent-message", consent._KINDS)):
-        assert {data(v)[0] for v in accepted if v["object"] == of} == set(kinds)
+    for of, kinds in (("frame", relayapi.FRAMES), ("consent-message", consent.CONSENT_MESSAGES)):
+        assert {data(v)[0] for v in accepted if v["object"] == of} == set(kinds.structs)
 
 
 def test_the_vectors_are_written_again_byte_for_byte() -> None:

@@ -17,7 +17,7 @@ from exchange.node.api import Api
 from exchange.node.asking import Asker
 from exchange.node.compose import Composer, date_text
 from exchange.node.config import Listen
-from exchange.node.desk import Desk
+from exchange.node.desk import Desk, Taker
 from exchange.node.granting import Granter
 from exchange.node.housekeeping import Housekeeper
 from exchange.node.indexing import index_stored
@@ -54,7 +54,7 @@ class Node:
         self.origins = OriginKeeper(parts)
         self.housekeeper = Housekeeper(parts, statement)
         self.withdrawals = Withdrawals(parts)
-        self.desk = Desk(parts, (Asker(parts), Granter(parts), Joint(parts), Refusals(parts), self.withdrawals))
+        self.desk = Desk(parts, takers(parts, self.withdrawals))
         self.composer = Composer(parts)
         self.api = Api(parts, self.composer, self.status, lambda: self.link.connected)
 
@@ -153,6 +153,11 @@ class Node:
                 for alarm in alarms
             ],
         }
+
+
+def takers(parts: Parts, withdrawals: Withdrawals) -> tuple[Taker, ...]:
+    """All that the consent desk takes, in the order of its turns."""
+    return Asker(parts), Granter(parts), Joint(parts), Refusals(parts), withdrawals
 
 
 def _tls_context(listen: Listen, folder: Path) -> ssl.SSLContext | None:

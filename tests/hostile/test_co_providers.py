@@ -13,19 +13,9 @@ from schemas.ids import Digest
 from schemas.limits import MAX_SMALL_OBJECT, OUTBOX_LIMIT
 from schemas.provision import SignedProvision
 from schemas.signed import SIGNATURE
+from tests.support.desk import desk, heard
 from tests.support.hostile_relay import HostileRelay
-from tests.support.joint import (
-    carried,
-    desk,
-    draft_at,
-    draft_of,
-    exchange_all,
-    heard,
-    joint_record,
-    propose,
-    saying,
-    sign_at,
-)
+from tests.support.joint import carried, draft_at, draft_of, exchange_all, joint_record, propose, saying, sign_at
 from tests.support.node import TestNode, api_of
 from tests.support.officials import asking_others
 from tests.support.withdrawing import withdraw

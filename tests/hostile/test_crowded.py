@@ -2,7 +2,8 @@
 
 from schemas.consent import ConsentGiven
 from schemas.limits import MAX_GRANTS
-from tests.support.consents import forward, heard, saying
+from tests.support.consents import forward, saying
+from tests.support.desk import heard
 from tests.support.hostile_relay import HostileRelay
 from tests.support.node import TestNode, sealed_by
 from tests.support.world import World

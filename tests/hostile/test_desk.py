@@ -13,9 +13,10 @@ from schemas.content import ContentKind
 from schemas.endings import WithdrawalTarget
 from schemas.receipt import SIGNED_RECEIPT
 from schemas.refused import RefusedTransfer
+from tests.support.desk import shared
 from tests.support.hostile_relay import HostileRelay
 from tests.support.node import TestNode, sealed_by
-from tests.support.withdrawing import in_force, provision_of, shared, withdraw
+from tests.support.withdrawing import in_force, provision_of, withdraw
 from tests.support.world import Sealed, World
 
 

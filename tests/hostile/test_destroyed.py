@@ -10,12 +10,13 @@ from exchange.node import request as requests
 from exchange.node.compose import Composer
 from exchange.storage.node_values import Message
 from schemas.consent import Conduct
+from tests.support.desk import desk, heard, post, shared
 from tests.support.hostile_relay import HostileRelay
 from tests.support.joint import carried as carrier_of
-from tests.support.joint import desk, draft_at, draft_of, exchange_all, heard, joint_record, propose, sign_at
+from tests.support.joint import draft_at, draft_of, exchange_all, joint_record, propose, sign_at
 from tests.support.node import TestNode
 from tests.support.officials import officials
-from tests.support.withdrawing import in_force, official, post, shared, state, withdraw
+from tests.support.withdrawing import in_force, official, state, withdraw
 from tests.support.world import World
 
 DRAFTS = {"drafts": "sealed_manifest", "messages": "sealed_manifest", "acts": "sealed_request"}

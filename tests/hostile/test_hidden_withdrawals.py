@@ -10,9 +10,10 @@ from schemas.limits import DAY
 from schemas.statement import DIRECTORY_ENTRY
 from tests.support.attacks import refused_by_own_node
 from tests.support.changes import withdrawal
+from tests.support.desk import post, shared, turn
 from tests.support.hostile_relay import HostileRelay
 from tests.support.node import TestNode
-from tests.support.withdrawing import desk_turn, in_force, official, post, provision_of, say, shared, update, withdraw
+from tests.support.withdrawing import in_force, official, provision_of, say, update, withdraw
 from tests.support.world import World
 
 
@@ -30,7 +31,7 @@ class TestHidden:
         await post(kaz, mng)
         await in_force(kaz)
         await update(mng)
-        await desk_turn(mng)
+        await turn(mng)
         assert (MemberId("KAZ"), row.id) not in mng.parts.directory.current.withdrawn
         (seen,) = mng.rows("withdrawals_seen")
         assert (seen["position"], seen["alarmed"]) == (None, 1)
@@ -51,7 +52,7 @@ class TestHidden:
         await mng.send()
         await uzb.pull()
         assert message in uzb.inbox()
-        await desk_turn(uzb)
+        await turn(uzb)
         assert uzb.alarms() == ["consent-withdrawn"]
 
     async def test_a_holder_that_was_not_told_sees_it_in_the_directory(
@@ -62,7 +63,7 @@ class TestHidden:
         await in_force(kaz)
         await update(mng)
         for _ in range(2):
-            await desk_turn(mng)
+            await turn(mng)
         assert mng.alarms() == ["consent-withdrawn"]
         (seen,) = mng.rows("withdrawals_seen")
         assert (seen["told"], seen["position"], seen["target"]) == (None, len(relay.entries) - 1, 2)
@@ -84,7 +85,7 @@ class TestHidden:
         assert mng.alarms() == []
         relay.waiting["MNG"] = late
         await mng.pull()
-        await desk_turn(mng)
+        await turn(mng)
         assert mng.alarms() == ["consent-withdrawn"]
         await refused_by_own_node(mng, message, ["UZB"], "consent-withdrawn")
 
@@ -109,7 +110,7 @@ class TestOwnName:
         stolen = withdrawal(world.nodes["KAZ"], WithdrawalTarget.PROVISION, row.id, world.now)
         relay.entries.append(encode(DIRECTORY_ENTRY, stolen))
         await update(kaz)
-        await desk_turn(kaz)
+        await turn(kaz)
         assert kaz.alarms() == ["foreign-entry"]
         (own,) = await kaz.parts.stores.withdrawals.withdrawals()
         assert own.position == len(relay.entries) - 1

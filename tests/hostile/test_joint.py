@@ -21,6 +21,7 @@ from schemas.provision import PROVISION, SIGNED_PROVISION, SignedProvision
 from schemas.signed import Signature
 from schemas.terms import Onward, Tlp
 from tests.support.attacks import delivered, refused_by_own_node, refused_by_receiver, refused_by_relay
+from tests.support.desk import heard, post, turn
 from tests.support.hostile_relay import HostileRelay
 from tests.support.joint import (
     carried,
@@ -28,7 +29,6 @@ from tests.support.joint import (
     draft_at,
     draft_of,
     exchange_all,
-    heard,
     joint_record,
     propose,
     refuse_at,
@@ -38,7 +38,7 @@ from tests.support.joint import (
 from tests.support.node import TestNode
 from tests.support.records import example
 from tests.support.relay import Server
-from tests.support.withdrawing import desk_turn, post, provision_of, withdraw
+from tests.support.withdrawing import provision_of, withdraw
 from tests.support.world import Sealed, World
 
 DRAFTS = ("drafts", "draft_answers", "draft_files")
@@ -378,7 +378,7 @@ class TestNamedAlike:
         secret = await mng.write(["KAZ"])
         name, _ = await provision_of(mng, secret)
         if indexed:
-            await desk_turn(mng)
+            await turn(mng)
         draft = draft_of(world, good(world), terms={"id": name})
         why = await is_not_shown(mng, relay, carried(world, draft))
         assert "the id of another that MNG provides" in why

@@ -23,18 +23,15 @@ from tests.support.consents import (
     forward,
     give,
     grant,
-    heard,
     made,
     official,
-    post,
     refuse,
     request_of,
     saying,
-    shared,
     source,
-    turn,
     with_rules,
 )
+from tests.support.desk import heard, post, shared, turn
 from tests.support.hostile_relay import HostileRelay
 from tests.support.node import TestNode, manifest_of
 from tests.support.relay import Server

@@ -20,22 +20,11 @@ from schemas.endings import WithdrawalTarget
 from schemas.ids import MemberId
 from schemas.limits import DAY
 from tests.support.consents import give
-from tests.support.consents import turn as consent_turn
+from tests.support.desk import post, shared, turn
 from tests.support.hostile_relay import HostileRelay
 from tests.support.node import TestNode, sealed_by
 from tests.support.relay import Server
-from tests.support.withdrawing import (
-    desk_turn,
-    in_force,
-    official,
-    post,
-    provision_of,
-    say,
-    shared,
-    state,
-    update,
-    withdraw,
-)
+from tests.support.withdrawing import in_force, official, provision_of, say, state, update, withdraw
 from tests.support.world import World
 
 
@@ -239,7 +228,7 @@ async def test_a_relay_that_takes_everything_gets_no_text_that_was_sealed_before
     await withdraw(kaz, message)
     await in_force(kaz)
     await update(sender)
-    await desk_turn(sender)
+    await turn(sender)
     sender.clock.time += 120
     await sender.send()
     bodies = [one.body for one in relay.posted if one.header.core.id == waiting["envelope"]]
@@ -253,7 +242,7 @@ async def test_a_relay_that_waits_until_a_grant_has_ended_gets_no_text(
     await give(kaz, message, "MNG", ["UZB"], until="1d")
     await kaz.send()
     await mng.pull()
-    await consent_turn(mng)
+    await turn(mng)
     source = await mng.parts.stores.views.message(message)
     assert source is not None
     await mng.composer.forward(source, {"to": ["UZB"]}, official(), None)

@@ -15,17 +15,13 @@ from exchange.node.access import Caller
 from exchange.node.asking import Asker, AskForm
 from exchange.node.consent_forms import GiveForm, GrantForm
 from exchange.node.consenting import Consenting
-from exchange.node.desk import Desk
-from exchange.node.granting import Granter
 from exchange.storage.node_values import Message
 from exchange.storage.request_port import OUT, StoredGrant, StoredRequest
 from schemas.consent import ConsentMessage, ConsentRequest, encode_consent
 from schemas.content import ContentKind
-from schemas.ids import MemberId
 from schemas.limits import DAY
 from schemas.provision import SignedProvision
 from schemas.terms import Purpose
-from tests.support.hostile_relay import HostileRelay
 from tests.support.node import TestNode
 from tests.support.parties import members, replaced
 from tests.support.world import Sealed, World
@@ -41,26 +37,6 @@ def official(measures: tuple[str, ...] = ("*",), token: str = "c" * 16) -> Calle
 def with_rules(node: TestNode, *rules: Mapping[str, object]) -> None:
     """The node answers by these rules from now on."""
     node.parts = replace(node.parts, rules=parse_rules({"rule": list(rules)}))
-
-
-async def turn(node: TestNode) -> None:
-    """Take what came, and what is due."""
-    await Desk(node.parts, (Asker(node.parts), Granter(node.parts))).turn()
-
-
-async def post(sender: TestNode, *receivers: TestNode) -> None:
-    """Send what waits, and have it received and taken."""
-    await sender.send()
-    for receiver in receivers:
-        await receiver.pull()
-        await turn(receiver)
-
-
-async def shared(provider: TestNode, *holders: TestNode, **terms: object) -> bytes:
-    """A message that the holders have received; its id."""
-    message = await provider.write([holder.parts.member for holder in holders], **terms)
-    await post(provider, *holders)
-    return message
 
 
 async def source(node: TestNode, message: bytes) -> Message:
@@ -135,14 +111,6 @@ def saying(world: World, sender: str, to: str, said: ConsentMessage) -> Sealed:
     """A message about consent, sealed by hand."""
     manifest = world.manifest((sender,), encode_consent(said), kind=ContentKind.CONSENT)
     return world.envelope([to], sender, manifest=manifest)
-
-
-async def heard(target: TestNode, relay: HostileRelay, sealed: Sealed) -> None:
-    """It is delivered, and taken by the desk."""
-    frame = relay.accept(sealed, (target.parts.member,))
-    await target.pull()
-    relay.waiting[MemberId(target.parts.member)].remove(frame)
-    await turn(target)
 
 
 def facts(target: TestNode) -> dict[str, object]:

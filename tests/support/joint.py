@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from exchange.node.compose import Composer
-from exchange.node.desk import Desk
 from exchange.node.joint import Joint
 from exchange.storage.joint_port import DraftRow
 from keys.digests import provision_digest
@@ -17,6 +16,7 @@ from schemas.contexts import Context
 from schemas.limits import DAY
 from schemas.provision import PROVISION, Provision
 from schemas.terms import Onward, Tlp
+from tests.support.desk import turn
 from tests.support.hostile_relay import HostileRelay
 from tests.support.node import TestNode, ministry, record_of, request_of
 from tests.support.parties import replaced
@@ -73,14 +73,6 @@ def saying(world: World, said: ConsentMessage, sender: str, to: str) -> Sealed:
     return world.envelope([to], sender, manifest=manifest, provisions=[provision])
 
 
-async def heard(target: TestNode, relay: HostileRelay, sealed: Sealed) -> None:
-    """It is delivered, and the desk takes it."""
-    frame = relay.accept(sealed, (target.parts.member,))
-    await target.pull()
-    relay.waiting[target.parts.member].remove(frame)
-    await desk(target).turn()
-
-
 async def exchange_all(relay: HostileRelay, *nodes: TestNode) -> None:
     """Everything that waits goes out, arrives and is taken, twice: an answer may follow."""
     for _ in range(2):
@@ -89,7 +81,7 @@ async def exchange_all(relay: HostileRelay, *nodes: TestNode) -> None:
         for one in nodes:
             await one.pull()
             relay.waiting.get(one.parts.member, []).clear()
-            await desk(one).turn()
+            await turn(one)
 
 
 async def propose(lead: TestNode, to: list[str], joint: list[str], **terms: object) -> bytes:
@@ -116,11 +108,6 @@ async def sign_at(target: TestNode, ident: bytes | None = None) -> None:
 async def refuse_at(target: TestNode, reason: str = "Not in these words.") -> None:
     """An official refuses."""
     await Joint(target.parts).refuse(await draft_at(target), reason, ministry("cabinet"))
-
-
-def desk(target: TestNode) -> Desk:
-    """The desk of a node, for joint Provisions alone."""
-    return Desk(target.parts, (Joint(target.parts),))
 
 
 def digest_of(draft: JointDraft) -> bytes:

@@ -1,19 +1,13 @@
 """A provider and a holder around a withdrawal of consent: the desk's turns, the posts between, and who does what.
 
-desk = desk_of(kaz)
 message = await shared(kaz, mng)               # KAZ has sent it, MNG holds it
 withdrawal = await withdraw(kaz, message)
 await in_force(kaz)                            # published, cosigned, seen
 await post(kaz, mng)                           # what waits at KAZ is sent, and MNG's desk has taken it
 """
 
-from weakref import WeakKeyDictionary
-
 from exchange.node.access import Caller
-from exchange.node.asking import Asker
 from exchange.node.courier import consent_message
-from exchange.node.desk import Desk
-from exchange.node.granting import Granter
 from exchange.node.withdrawals import Withdrawals
 from exchange.storage.withdrawal_port import OwnWithdrawal
 from keys.digests import provision_digest
@@ -22,10 +16,8 @@ from schemas.consent import Conduct, ConsentMessage
 from schemas.ids import Digest, ProvisionId
 from schemas.limits import MAX_PROVISION
 from schemas.provision import SIGNED_PROVISION
+from tests.support.desk import post, turn
 from tests.support.node import TestNode
-
-# A desk knows when it tried what.
-_DESKS: WeakKeyDictionary[TestNode, Desk] = WeakKeyDictionary()
 
 
 def official(measures: tuple[str, ...] = ("*",), ministry: str = "foreign-affairs") -> Caller:
@@ -33,33 +25,10 @@ def official(measures: tuple[str, ...] = ("*",), ministry: str = "foreign-affair
     return Caller("c" * 16, ministry, frozenset({"consent", "read"}), measures)
 
 
-async def desk_turn(tested: TestNode) -> None:
-    """Take what came, and what is due."""
-    parts, desk = tested.parts, _DESKS.get(tested)
-    if desk is None:
-        desk = _DESKS[tested] = Desk(parts, (Asker(parts), Granter(parts), Withdrawals(parts)))
-    await desk.turn()
-
-
 async def update(*nodes: TestNode) -> None:
     """Bring the directory up to date."""
     for tested in nodes:
         await tested.parts.directory.update(tested.parts.relay, tested.clock.now())
-
-
-async def post(sender: TestNode, *receivers: TestNode) -> None:
-    """Send what waits, and have it received and taken."""
-    await sender.send()
-    for receiver in receivers:
-        await receiver.pull()
-        await desk_turn(receiver)
-
-
-async def shared(provider: TestNode, *holders: TestNode, **terms: object) -> bytes:
-    """A message that the holders have received; its id."""
-    message = await provider.write([holder.parts.member for holder in holders], **terms)
-    await post(provider, *holders)
-    return message
 
 
 async def withdraw(provider: TestNode, message: bytes, reason: str = "a source is in danger") -> OwnWithdrawal:
@@ -71,9 +40,9 @@ async def withdraw(provider: TestNode, message: bytes, reason: str = "a source i
 
 async def in_force(provider: TestNode) -> None:
     """Published, cosigned, and seen."""
-    await desk_turn(provider)
+    await turn(provider)
     await update(provider)
-    await desk_turn(provider)
+    await turn(provider)
 
 
 async def state(holder: TestNode, provider: str, ident: bytes, conduct: Conduct) -> None:

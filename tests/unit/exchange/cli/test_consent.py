@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from exchange.cli.main import run
-from tests.support.consents import post, shared
+from tests.support.desk import post, shared
 from tests.support.hostile_relay import HostileRelay
 from tests.support.node import TestNode, api_of, node
 from tests.support.world import World

@@ -12,9 +12,10 @@ import pytest
 import structlog
 
 from exchange.cli.main import run
+from tests.support.desk import post, shared
 from tests.support.hostile_relay import HostileRelay
 from tests.support.node import TestNode, api_of, node
-from tests.support.withdrawing import in_force, post, shared
+from tests.support.withdrawing import in_force
 from tests.support.world import World
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.consents import ask, give, post, shared
+from tests.support.consents import ask, give
+from tests.support.desk import post, shared
 from tests.support.hostile_relay import HostileRelay
 from tests.support.node import Api, TestNode, api_of, node
 from tests.support.world import World

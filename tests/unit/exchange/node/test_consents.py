@@ -20,23 +20,8 @@ from schemas.consent import ConsentGiven
 from schemas.grant import SIGNED_GRANT
 from schemas.limits import DAY
 from tests.support.attacks import delivered, refused_by_own_node
-from tests.support.consents import (
-    ask,
-    forward,
-    give,
-    grant,
-    heard,
-    log_of,
-    made,
-    official,
-    post,
-    refuse,
-    saying,
-    shared,
-    source,
-    turn,
-    with_rules,
-)
+from tests.support.consents import ask, forward, give, grant, log_of, made, official, refuse, saying, source, with_rules
+from tests.support.desk import heard, post, shared, turn
 from tests.support.hostile_relay import HostileRelay
 from tests.support.joint import joint_record
 from tests.support.node import TestNode, node

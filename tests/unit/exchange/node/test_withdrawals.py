@@ -11,9 +11,10 @@ from schemas.canon import decode
 from schemas.consent import SIGNED_STATEMENT, Conduct
 from schemas.limits import DAY, HOUR, MAX_SERVICE
 from tests.support.changes import identity
+from tests.support.desk import post, shared, turn
 from tests.support.hostile_relay import HostileRelay
 from tests.support.node import Api, TestNode, api_of, node
-from tests.support.withdrawing import desk_turn, in_force, official, post, shared, state, update, withdraw
+from tests.support.withdrawing import in_force, official, state, update, withdraw
 from tests.support.world import World
 
 
@@ -41,18 +42,18 @@ class TestPublishing:
         relay.down = True
         row = await withdraw(kaz, message)
         size = len(relay.entries)
-        await desk_turn(kaz)
+        await turn(kaz)
         (pending,) = await kaz.parts.stores.withdrawals.pending()
         assert pending.fault == "the relay does not answer"
         relay.down = False
-        await desk_turn(kaz)
+        await turn(kaz)
         assert len(relay.entries) == size, "it rests after a try in vain"
         kaz.clock.time += 2
-        await desk_turn(kaz)
+        await turn(kaz)
         assert relay.entries[-1] == row.entry
         kaz.clock.time += 600
         await update(kaz)
-        await desk_turn(kaz)
+        await turn(kaz)
         (placed,) = await kaz.parts.stores.withdrawals.withdrawals()
         assert (placed.position, placed.fault) == (size, None)
         assert len(relay.entries) == size + 1
@@ -66,7 +67,7 @@ class TestPublishing:
         await withdraw(kaz, message)
         relay.notes["KAZ"] = note
         for _ in range(3):
-            await desk_turn(kaz)
+            await turn(kaz)
             await update(kaz)
             kaz.clock.time += 601
         assert len(relay.entries) == world.directory.size + 1
@@ -80,7 +81,7 @@ class TestPublishing:
         relay.down = True
         await withdraw(kaz, message)
         for _ in range(3):
-            await desk_turn(kaz)
+            await turn(kaz)
             kaz.clock.time += HOUR
         assert kaz.alarms() == ["withdrawal-pending"]
 
@@ -94,12 +95,12 @@ class TestPublishing:
             raise RelayRefused("untrusted", "signed by a key that was revoked")
 
         monkeypatch.setattr(kaz.parts.relay, "publish", refuse)
-        await desk_turn(kaz)
+        await turn(kaz)
         (pending,) = await kaz.parts.stores.withdrawals.pending()
         assert pending.entry == row.entry, "it is this node's own key's"
         monkeypatch.setattr(kaz.parts.keyring, "signing", identity("next", "KAZ"))
         kaz.clock.time += 10
-        await desk_turn(kaz)
+        await turn(kaz)
         (pending,) = await kaz.parts.stores.withdrawals.pending()
         assert pending.entry != row.entry
 
@@ -153,7 +154,7 @@ class TestStatements:
         await in_force(kaz)
         for later in (7 * DAY, 7 * DAY + 1, 8 * DAY):
             kaz.clock.time = world.now + later
-            await desk_turn(kaz)
+            await turn(kaz)
             assert kaz.alarms() == ([] if later == 7 * DAY else ["statements-missing"])
         assert "MNG" in kaz.rows("alarms")[0]["detail"]
 
@@ -232,7 +233,7 @@ async def loops_go_on(relay: HostileRelay, kaz: TestNode, mng: TestNode, forward
         await tested.pull()
         await tested.send()
         await tested.housekeeper.tick()
-        await desk_turn(tested)
+        await turn(tested)
     mng.clock.time += 40 * DAY
     await mng.housekeeper.tick()
     await mng.send()

@@ -11,9 +11,10 @@ from schemas.endings import WithdrawalTarget
 from schemas.limits import MAX_SERVICE
 from tests.support.attacks import refused_by_own_node
 from tests.support.consents import forward, give
+from tests.support.desk import post, shared, turn
 from tests.support.hostile_relay import HostileRelay
 from tests.support.node import TestNode, node
-from tests.support.withdrawing import desk_turn, in_force, post, shared, state, update, withdraw
+from tests.support.withdrawing import in_force, state, update, withdraw
 from tests.support.world import World
 
 
@@ -69,7 +70,7 @@ class TestGrants:
         await withdraw(kaz, grant)
         await in_force(kaz)
         await update(mng)
-        await desk_turn(mng)
+        await turn(mng)
         (seen,) = await mng.parts.stores.held.all_seen()
         assert (seen.id, seen.target, seen.told) == (grant, WithdrawalTarget.GRANT, None)
         assert mng.alarms() == ["consent-withdrawn"]

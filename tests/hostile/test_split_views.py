@@ -4,7 +4,6 @@ It has its real keys and signs all of it; how many members' nodes help it, each 
 of it is used, and a file is left that proves it to whoever has the charter. Nothing more is sent to whom it concerns.
 """
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,14 +14,9 @@ from exchange.node.directory import PATIENCE
 from keys.amendment import Changes, amend_charter
 from keys.errors import KeyFault
 from keys.identity import SigningIdentity
-from keys.merkle import MemoryTree, consistency_proof
-from keys.origin import AUDIT_LOG
-from keys.tiles import entry_hash
-from keys.witness import AddCheckpoint
 from schemas.canon import encode
 from schemas.ids import MemberId
 from schemas.limits import DAY, MERGE_DELAY
-from schemas.relayapi import WitnessAnswer, WitnessRequest, WitnessStatus
 from schemas.statement import DIRECTORY_ENTRY
 from tests.support.changes import revocation, version
 from tests.support.cosigners import signed_checkpoint
@@ -39,7 +33,7 @@ async def refused(tested: TestNode, kind: str) -> None:
     """The node looks at the directory, uses nothing of it, and raises this alarm with a proof that holds."""
     before, rows = tested.facts(), tested.rows("directory")
     with pytest.raises(ExchangeError) as caught:
-        await tested.parts.directory.update(tested.parts.relay, tested.clock.now())
+        await tested.update()
     assert caught.value.code == kind
     assert tested.facts() == before
     assert tested.rows("directory") == rows
@@ -61,10 +55,6 @@ async def held(tested: TestNode, member: str) -> None:
     assert await tested.parts.stores.hand.release(member)
     await tested.send()
     assert tested.recipients()[member] == "accepted"
-
-
-async def updated(tested: TestNode) -> None:
-    await tested.parts.directory.update(tested.parts.relay, tested.clock.now())
 
 
 async def told(relay: HostileRelay, sender: TestNode, receiver: TestNode) -> None:
@@ -116,8 +106,8 @@ async def test_two_groups_that_are_shown_two_directories(
     theirs = [*relay.entries, *(another_epoch(world, number=9 + n, seed="of the other") for n in range(1 + more))]
     shown(relay, "KAZ", ours)
     shown(relay, "MNG", theirs)
-    await updated(kaz)
-    await updated(mng)
+    await kaz.update()
+    await mng.update()
     await told(relay, kaz, mng)
     assert mng.alarms() == ["split-view"]
     (finding,) = findings(mng)
@@ -131,12 +121,12 @@ async def test_the_group_with_the_smaller_directory_sees_it_when_it_is_shown_as_
 ) -> None:
     shown(relay, "KAZ", [*relay.entries, another_epoch(world, seed="of one group")])
     shown(relay, "MNG", [*relay.entries, *(another_epoch(world, number=n, seed="of the other") for n in (9, 10))])
-    await updated(kaz)
-    await updated(mng)
+    await kaz.update()
+    await mng.update()
     await told(relay, mng, kaz)
     assert kaz.alarms() == []
     shown(relay, "KAZ", [*relay.views["KAZ"], another_epoch(world, number=10), another_epoch(world, number=11)])
-    await updated(kaz)
+    await kaz.update()
     assert kaz.alarms() == ["split-view"]
     (finding,) = findings(kaz)
     assert finding.stated == ()
@@ -152,7 +142,7 @@ async def test_a_fork_that_no_quorum_helps_with(world: World, relay: HostileRela
 async def test_a_log_that_is_rewritten(world: World, relay: HostileRelay, kaz: TestNode, more: int) -> None:
     """The last entries that the node has are others now, with the quorum's help."""
     relay.entries.append(another_epoch(world, seed="as it was"))
-    await updated(kaz)
+    await kaz.update()
     relay.entries[-1:] = [another_epoch(world, number=9 + n, seed="as it is") for n in range(1 + more)]
     await refused(kaz, "split-view")
 
@@ -162,7 +152,7 @@ async def test_a_rewritten_log_whose_entries_are_not_served(world: World, relay:
     before = kaz.facts()
     relay.notes["KAZ"] = note_of(world, [*relay.entries[:-1], another_epoch(world), another_epoch(world, number=10)])
     with pytest.raises((ExchangeError, KeyFault)):
-        await updated(kaz)
+        await kaz.update()
     assert kaz.facts() == before
     assert kaz.parts.directory.current is world.directory
 
@@ -172,7 +162,7 @@ async def test_a_rewritten_log_whose_entries_are_not_served(world: World, relay:
 
 async def test_a_directory_that_is_rolled_back(world: World, relay: HostileRelay, kaz: TestNode) -> None:
     shown(relay, "KAZ", [*relay.entries, another_epoch(world)])
-    await updated(kaz)
+    await kaz.update()
     shown(relay, "KAZ", relay.entries)
     await refused(kaz, "rollback")
 
@@ -180,7 +170,7 @@ async def test_a_directory_that_is_rolled_back(world: World, relay: HostileRelay
 async def test_a_rollback_is_seen_after_a_restart(tmp_path: Path, world: World, relay: HostileRelay) -> None:
     shown(relay, "KAZ", [*relay.entries, another_epoch(world)])
     async with node(tmp_path, world, "KAZ", relay) as kaz:
-        await updated(kaz)
+        await kaz.update()
         grown = kaz.parts.directory.current
     shown(relay, "KAZ", relay.entries)
     async with node(tmp_path, world, "KAZ", relay) as kaz:
@@ -198,12 +188,12 @@ async def test_a_directory_that_is_frozen(world: World, relay: HostileRelay, kaz
     old = note_of(world, relay.entries)
     relay.notes["KAZ"] = old
     kaz.clock.time += 6 * DAY
-    await updated(kaz)
+    await kaz.update()
     await kaz.write(["MNG"])
     await kaz.send()
     assert (kaz.alarms(), kaz.recipients()) == ([], {"MNG": "accepted"})
     kaz.clock.time += DAY + 1
-    await updated(kaz)
+    await kaz.update()
     assert kaz.alarms() == ["freeze"]
     (finding,) = findings(kaz)
     assert finding.stated
@@ -212,7 +202,7 @@ async def test_a_directory_that_is_frozen(world: World, relay: HostileRelay, kaz
     assert kaz.recipients()["UZB"] == "pending"
     assert any("too old to send by" in (row["waits"] or "") for row in kaz.rows("messages"))
     del relay.notes["KAZ"]
-    await updated(kaz)
+    await kaz.update()
     await kaz.send()
     assert kaz.recipients()["UZB"] == "accepted"
 
@@ -222,13 +212,13 @@ async def test_an_old_checkpoint_in_place_of_a_newer_one_of_the_same_size(
 ) -> None:
     """The newest time that a quorum has stated counts, whatever is shown later."""
     kaz.clock.time += 5 * DAY
-    await updated(kaz)
+    await kaz.update()
     assert kaz.parts.directory.updated == world.now + 5 * DAY
     relay.notes["KAZ"] = note_of(world, relay.entries)
-    await updated(kaz)
+    await kaz.update()
     assert kaz.parts.directory.updated == world.now + 5 * DAY
     kaz.clock.time += 7 * DAY + 1
-    await updated(kaz)
+    await kaz.update()
     assert kaz.alarms() == ["freeze"]
     assert len(findings(kaz)) == 1
 
@@ -261,13 +251,13 @@ async def test_a_revocation_that_one_group_is_not_shown(
 ) -> None:
     """KAZ knows of it. UZB is shown a directory that ends before it, cosigned anew all the time."""
     shown(relay, "KAZ", [*relay.entries, cut(world)])
-    await updated(kaz)
+    await kaz.update()
     await told(relay, kaz, uzb)
     uzb.clock.time += PATIENCE
-    await updated(uzb)
+    await uzb.update()
     assert uzb.alarms() == []
     uzb.clock.time += 1
-    await updated(uzb)
+    await uzb.update()
     assert uzb.alarms() == ["freeze"]
     (finding,) = findings(uzb)
     assert finding.kind.label == "freeze"
@@ -279,8 +269,8 @@ async def test_a_revocation_that_is_left_out_of_the_log(
 ) -> None:
     shown(relay, "KAZ", [*relay.entries, cut(world), another_epoch(world)])
     shown(relay, "UZB", [*relay.entries, another_epoch(world)])
-    await updated(kaz)
-    await updated(uzb)
+    await kaz.update()
+    await uzb.update()
     await told(relay, uzb, kaz)
     assert kaz.alarms() == ["split-view"]
     assert findings(kaz)[0].stated == ()
@@ -292,7 +282,7 @@ async def test_a_decision_under_a_directory_without_the_revocation(
     """The relay accepts what a thief of MNG's key sends, as if it did not know: its receipt says so."""
     size = len(relay.entries)
     relay.entries.append(cut(world))
-    await updated(uzb)
+    await uzb.update()
     uzb.clock.time += MERGE_DELAY + 60
     before = uzb.facts()
     stolen = sealed_by(world, "MNG", ("UZB",))
@@ -309,7 +299,7 @@ async def test_a_decision_within_the_merge_delay_stands(world: World, relay: Hos
     """The control: clocks differ, and publishing takes its time."""
     size = len(relay.entries)
     relay.entries.append(cut(world))
-    await updated(uzb)
+    await uzb.update()
     uzb.clock.time += MERGE_DELAY
     relay.accept(sealed_by(world, "MNG", ("UZB",)), directory_size=size, time=world.now + MERGE_DELAY)
     await uzb.pull()
@@ -365,95 +355,8 @@ async def test_a_checkpoint_that_the_relay_did_not_sign(world: World, relay: Hos
     for number in (4, 5):
         relay.notes["KAZ"] = "\n".join([*lines[:number], *lines[number + 1 :]]).encode()
         with pytest.raises(KeyFault):
-            await updated(kaz)
+            await kaz.update()
     relay.notes["KAZ"] = note_of(World(seed="another relay"), relay.entries)
     with pytest.raises(KeyFault):
-        await updated(kaz)
+        await kaz.update()
     assert (kaz.facts(), kaz.alarms(), proof_files(kaz)) == (before, [], [])
-
-
-# Races of a witness.
-
-
-def asked(world: World, entries: list[bytes], old: int, log: str = "directory") -> WitnessRequest:
-    """What the relay asks to cosign, without a proof: none is needed between equal sizes, or from 0."""
-    return WitnessRequest(AddCheckpoint(old, (), signed_checkpoint(world, log, entries)).encode())
-
-
-async def test_two_checkpoints_of_one_size_at_the_same_time(world: World, relay: HostileRelay, kaz: TestNode) -> None:
-    """In two sessions, or one: at most one is cosigned, and the two requests prove what the relay tried."""
-    leaves = [[b"one"], [b"other"]]
-    requests = [asked(world, entries, 0, AUDIT_LOG) for entries in leaves]
-    witnesses = [kaz.link._witness, kaz.housekeeper._witness]
-    answers = await asyncio.gather(*(w.answer(r) for w, r in zip(witnesses, requests, strict=True)))
-    cosigned = [answer for answer in answers if answer.status is WitnessStatus.COSIGNED]
-    assert len(cosigned) == 1
-    (row,) = kaz.rows("witnessed")
-    assert row["size"] == 1
-    again = await asyncio.gather(*(kaz.link._witness.answer(request) for request in requests))
-    assert {answer.status for answer in again} == {WitnessStatus.OTHER_SIZE}
-    assert kaz.alarms() == ["split-view"]
-    (finding,) = findings(kaz)
-    assert finding.stated == ()
-
-
-async def test_a_fork_that_a_witness_is_asked_to_cosign(world: World, relay: HostileRelay, kaz: TestNode) -> None:
-    """It has cosigned one directory and is asked for another of the same size."""
-    first = [*relay.entries, another_epoch(world, seed="one")]
-    second = [*relay.entries, another_epoch(world, seed="other")]
-    size = len(relay.entries)
-    witness = kaz.link._witness
-    answers: list[WitnessAnswer] = []
-    for entries in (first, second):
-        request = asked_after(world, entries, size)
-        answers.append(await witness.answer(request))
-    assert [answer.status for answer in answers] == [WitnessStatus.COSIGNED, WitnessStatus.OTHER_SIZE]
-    assert kaz.alarms() == ["split-view"]
-    (finding,) = findings(kaz)
-    assert finding.stated == ()
-    # What the relay publishes against the node's own cosignature is not used either.
-    relay.entries = second
-    relay.notes["KAZ"] = note_of(world, second, ["MNG", "UZB", "XAA"])
-    with pytest.raises(ExchangeError) as caught:
-        await updated(kaz)
-    assert caught.value.code == "split-view"
-    assert kaz.parts.directory.current is world.directory
-
-
-def asked_after(world: World, entries: list[bytes], old: int) -> WitnessRequest:
-    """A request with the proof from the size that the witness has."""
-    tree = MemoryTree(entry_hash(entry) for entry in entries)
-    signed = signed_checkpoint(world, "directory", entries)
-    return WitnessRequest(AddCheckpoint(old, consistency_proof(old, len(entries), tree), signed).encode())
-
-
-async def test_a_directory_that_does_not_begin_with_what_the_witness_has(
-    world: World, relay: HostileRelay, kaz: TestNode
-) -> None:
-    """A new witness has cosigned nothing yet; what it has adopted counts as if it had."""
-    other = [*relay.entries[:-1], another_epoch(world)]
-    answer = await kaz.link._witness.answer(asked(world, other, 0))
-    assert (answer.status, answer.size) == (WitnessStatus.OTHER_SIZE, len(relay.entries))
-    assert kaz.rows("witnessed") == []
-    assert kaz.alarms() == ["split-view"]
-    assert len(findings(kaz)) == 1
-
-
-async def test_nothing_is_cosigned_that_could_not_be_kept(world: World, relay: HostileRelay, kaz: TestNode) -> None:
-    full = "CREATE TRIGGER full BEFORE INSERT ON witnessed BEGIN SELECT RAISE(ABORT, 'full'); END"
-    await kaz.database.write(lambda c: c.execute(full))
-    answer = await kaz.link._witness.answer(asked(world, [b"one"], 0, AUDIT_LOG))
-    assert answer.status is WitnessStatus.NOT_NOW
-    assert (answer.lines, kaz.rows("witnessed")) == (None, [])
-
-
-async def test_a_node_whose_clock_is_behind_cosigns_nothing(world: World, relay: HostileRelay, kaz: TestNode) -> None:
-    relay.entries.append(another_epoch(world))
-    relay.notes["KAZ"] = note_of(world, relay.entries, time=world.now + 121)
-    await updated(kaz)
-    await kaz.housekeeper.tick()
-    assert kaz.alarms() == ["clock"]
-    request = asked(world, [b"one"], 0, AUDIT_LOG)
-    assert (await kaz.link._witness.answer(request)).status is WitnessStatus.NOT_NOW
-    kaz.clock.time += 1
-    assert (await kaz.link._witness.answer(request)).status is WitnessStatus.COSIGNED

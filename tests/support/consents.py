@@ -15,6 +15,7 @@ from exchange.node.access import Caller
 from exchange.node.asking import Asker, AskForm
 from exchange.node.consent_forms import GiveForm, GrantForm
 from exchange.node.consenting import Consenting
+from exchange.node.grounds import holding_of
 from exchange.storage.node_values import Message
 from exchange.storage.request_port import OUT, StoredGrant, StoredRequest
 from schemas.consent import ConsentMessage, ConsentRequest, encode_consent
@@ -22,6 +23,8 @@ from schemas.content import ContentKind
 from schemas.limits import DAY
 from schemas.provision import SignedProvision
 from schemas.terms import Purpose
+from tests.support.desk import without_effect
+from tests.support.hostile_relay import HostileRelay
 from tests.support.node import TestNode
 from tests.support.parties import members, replaced
 from tests.support.world import Sealed, World
@@ -122,3 +125,13 @@ def facts(target: TestNode) -> dict[str, object]:
 def log_of(target: TestNode) -> list[str]:
     """The kinds of all lines of the log."""
     return [row["kind"] for row in target.rows("consent_log")]
+
+
+async def unheard(target: TestNode, relay: HostileRelay, sealed: Sealed) -> str:
+    """What is said has no effect. Gives why."""
+    return await without_effect(target, relay, sealed, facts)
+
+
+async def provision_of(target: TestNode, message: bytes) -> SignedProvision:
+    """Of a message that is there."""
+    return holding_of(await source(target, message)).own

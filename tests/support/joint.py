@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from exchange.node.compose import Composer
 from exchange.node.joint import Joint
@@ -16,11 +16,13 @@ from schemas.contexts import Context
 from schemas.limits import DAY
 from schemas.provision import PROVISION, Provision
 from schemas.terms import Onward, Tlp
-from tests.support.desk import turn
+from tests.support.desk import turn, without_effect
 from tests.support.hostile_relay import HostileRelay
 from tests.support.node import TestNode, ministry, record_of, request_of
 from tests.support.parties import replaced
 from tests.support.world import Sealed, World
+
+DRAFTS: Final = ("drafts", "draft_answers", "draft_files")
 
 
 def joint_record(*providers: str) -> bytes:
@@ -113,3 +115,25 @@ async def refuse_at(target: TestNode, reason: str = "Not in these words.") -> No
 def digest_of(draft: JointDraft) -> bytes:
     """The Provision's digest."""
     return provision_digest(draft.provision)
+
+
+def good(world: World, **fields: object) -> bytes:
+    """The manifest of a record that KAZ and MNG provide."""
+    values = {"body": joint_record("KAZ", "MNG"), **fields}
+    return world.manifest(("KAZ", "MNG"), **values)  # type: ignore[arg-type]  # a test may put anything in
+
+
+def drafts_of(target: TestNode) -> dict[str, object]:
+    """All of drafts, and what would leave the node."""
+    sent = [row for row in target.rows("messages") if row["box"] == "outbox"]
+    return {**{table: target.rows(table) for table in DRAFTS}, "sent": sent}
+
+
+async def is_not_shown(target: TestNode, relay: HostileRelay, sealed: Sealed) -> str:
+    """No person is asked about it. Gives why."""
+    return await without_effect(target, relay, sealed, drafts_of)
+
+
+def sign(world: World, member: str, body: bytes) -> bytes:
+    """The node of a member signs a Provision's bytes."""
+    return world.nodes[member].sign_bytes(Context.PROVISION, body)

@@ -129,6 +129,10 @@ class TestNode:
         """Take what waits at the relay."""
         await self.link._pull()
 
+    async def update(self) -> None:
+        """Bring its directory up to date."""
+        await self.parts.directory.update(self.parts.relay, self.clock.now())
+
     async def send(self) -> None:
         """Seal what is due and hand it over, once each."""
         await self.sealer.seal_due()

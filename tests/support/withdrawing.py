@@ -28,7 +28,7 @@ def official(measures: tuple[str, ...] = ("*",), ministry: str = "foreign-affair
 async def update(*nodes: TestNode) -> None:
     """Bring the directory up to date."""
     for tested in nodes:
-        await tested.parts.directory.update(tested.parts.relay, tested.clock.now())
+        await tested.update()
 
 
 async def withdraw(provider: TestNode, message: bytes, reason: str = "a source is in danger") -> OwnWithdrawal:

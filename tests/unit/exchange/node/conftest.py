@@ -24,6 +24,20 @@ async def kaz(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterato
 
 
 @pytest.fixture
+async def mng(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterator[TestNode]:
+    """The node of MNG, which holds what KAZ provides."""
+    async with node(tmp_path, world, "MNG", relay) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def uzb(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterator[TestNode]:
+    """The node of UZB, a third state."""
+    async with node(tmp_path, world, "UZB", relay) as opened:
+        yield opened
+
+
+@pytest.fixture
 async def api(kaz: TestNode) -> AsyncIterator[Api]:
     """Its API, over HTTP on loopback."""
     async with api_of(kaz) as opened:

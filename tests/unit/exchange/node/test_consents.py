@@ -1,7 +1,6 @@
 """Consent between nodes: asked for, granted, refused, expired; and transfers under the Grants that are held."""
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,18 +27,6 @@ from tests.support.node import TestNode, node
 from tests.support.secretariat import CONSENT, record_id, sector_record, submit, submitted
 from tests.support.secretariat import ask as edition
 from tests.support.world import World
-
-
-@pytest.fixture
-async def mng(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterator[TestNode]:
-    async with node(tmp_path, world, "MNG", relay) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def uzb(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterator[TestNode]:
-    async with node(tmp_path, world, "UZB", relay) as opened:
-        yield opened
 
 
 async def test_what_was_granted_is_passed_on_and_the_whole_way_is_shown(

@@ -1,8 +1,5 @@
 """What a withdrawal brings about in the nodes: publishing with patience, and the end of a holder's copy."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from exchange.node.transport import RelayRefused
@@ -13,23 +10,9 @@ from schemas.limits import DAY, HOUR, MAX_SERVICE
 from tests.support.changes import identity
 from tests.support.desk import post, shared, turn
 from tests.support.hostile_relay import HostileRelay
-from tests.support.node import Api, TestNode, api_of, node
+from tests.support.node import Api, TestNode, api_of
 from tests.support.withdrawing import in_force, official, state, update, withdraw
 from tests.support.world import World
-
-
-@pytest.fixture
-async def mng(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterator[TestNode]:
-    """The holder's node."""
-    async with node(tmp_path, world, "MNG", relay) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def uzb(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterator[TestNode]:
-    """A third state's node."""
-    async with node(tmp_path, world, "UZB", relay) as opened:
-        yield opened
 
 
 class TestPublishing:

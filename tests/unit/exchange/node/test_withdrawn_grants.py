@@ -1,10 +1,5 @@
 """A Grant that is withdrawn alone, or with the Provision that it is for."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from schemas.canon import decode
 from schemas.consent import SIGNED_STATEMENT, Conduct
 from schemas.endings import WithdrawalTarget
@@ -13,23 +8,9 @@ from tests.support.attacks import refused_by_own_node
 from tests.support.consents import forward, give
 from tests.support.desk import post, shared, turn
 from tests.support.hostile_relay import HostileRelay
-from tests.support.node import TestNode, node
+from tests.support.node import TestNode
 from tests.support.withdrawing import in_force, state, update, withdraw
 from tests.support.world import World
-
-
-@pytest.fixture
-async def mng(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterator[TestNode]:
-    """The holder's node."""
-    async with node(tmp_path, world, "MNG", relay) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def uzb(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterator[TestNode]:
-    """A third state's node."""
-    async with node(tmp_path, world, "UZB", relay) as opened:
-        yield opened
 
 
 class TestGrants:

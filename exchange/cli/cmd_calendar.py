@@ -8,7 +8,7 @@ import typer
 from exchange.cli import options
 from exchange.cli.node_access import AuthorityFile, NodeUrl, TokenFile, with_node
 from exchange.cli.options import JsonFlag
-from exchange.cli.output import print_json, print_result, print_table
+from exchange.cli.output import print_result, print_rows
 from exchange.client import NodeClient
 from exchange.process import write_durably
 
@@ -47,10 +47,8 @@ def calendar(  # noqa: PLR0913  # options of a command
     if ics:
         write_durably(ics, feed)
         print_result({"written": str(ics)}, as_json)
-    elif as_json:
-        print_json(rows)
     else:
-        print_table(_COLUMNS, [_cells(row) for row in rows])
+        print_rows(rows, as_json, _COLUMNS, _cells)
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import typer
 from exchange.cli import options
 from exchange.cli.node_access import AuthorityFile, MessageId, NodeUrl, TokenFile, message_id, with_node
 from exchange.cli.options import JsonFlag
-from exchange.cli.output import WrongUse, print_json, print_result, print_table
+from exchange.cli.output import WrongUse, print_result, print_rows
 from exchange.client import NodeClient
 
 Request = Annotated[str, typer.Argument(metavar="ID", help="The request, as cbm consent list names it.")]
@@ -85,12 +85,8 @@ def list_requests(
         return [row async for row in client.consent_requests("out" if made else "in")]
 
     rows = with_node(node, token_file, ca_file, as_json, work)
-    if as_json:
-        print_json(rows)
-        return
-    print_table(
-        ("ID", "STATE", "HOLDER", "TO", "PURPOSE", "UNTIL", "ANSWER BY", "ANSWERS"), [_request(row) for row in rows]
-    )
+    columns = ("ID", "STATE", "HOLDER", "TO", "PURPOSE", "UNTIL", "ANSWER BY", "ANSWERS")
+    print_rows(rows, as_json, columns, _request)
 
 
 def show(
@@ -207,12 +203,8 @@ def grants(
         return [row async for row in client.grants("given" if given else "held")]
 
     rows = with_node(node, token_file, ca_file, as_json, work)
-    if as_json:
-        print_json(rows)
-        return
-    print_table(
-        ("ID", "PROVIDER", "HOLDER", "TO", "MESSAGE", "PURPOSE", "UNTIL", "USED"), [_grant(row) for row in rows]
-    )
+    columns = ("ID", "PROVIDER", "HOLDER", "TO", "MESSAGE", "PURPOSE", "UNTIL", "USED")
+    print_rows(rows, as_json, columns, _grant)
 
 
 def log(
@@ -230,13 +222,9 @@ def log(
         return [row async for row in client.consent_log(subject)]
 
     rows = with_node(node, token_file, ca_file, as_json, work)
-    if as_json:
-        print_json(rows)
-        return
-    columns = ("time", "kind", "subject", "member", "official")
-    print_table(
-        tuple(name.upper() for name in columns), [tuple(str(row[name] or "-") for name in columns) for row in rows]
-    )
+    names = ("time", "kind", "subject", "member", "official")
+    columns = tuple(name.upper() for name in names)
+    print_rows(rows, as_json, columns, lambda row: tuple(str(row[name] or "-") for name in names))
 
 
 def register(app: typer.Typer) -> None:

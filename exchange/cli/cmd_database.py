@@ -10,7 +10,7 @@ from exchange.cli import cmd_send, options
 from exchange.cli.ceremony_files import read_bytes
 from exchange.cli.node_access import AuthorityFile, NodeUrl, TokenFile, with_node
 from exchange.cli.options import JsonFlag
-from exchange.cli.output import Refusal, print_json, print_result, print_table
+from exchange.cli.output import Refusal, print_result, print_rows
 from exchange.client import NodeClient
 from schemas.record_limits import MAX_RECORD_BYTES
 from schemas.validate import load_json
@@ -59,11 +59,8 @@ def search(  # noqa: PLR0913  # options of a command
         return rows
 
     rows = with_node(node, token_file, ca_file, as_json, work)
-    if as_json:
-        print_json(rows)
-        return
     columns = ("MESSAGE", "RECORD", "MEASURE", "BY", "STATUS", "ONWARD", "PROVISION", "MAY RECEIVE", "TITLE")
-    print_table(columns, [_cells(row) for row in rows])
+    print_rows(rows, as_json, columns, _cells)
 
 
 @database_app.command("compile")

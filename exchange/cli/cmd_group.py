@@ -7,7 +7,7 @@ import typer
 from exchange.cli import options
 from exchange.cli.node_access import AuthorityFile, NodeUrl, TokenFile, with_node
 from exchange.cli.options import JsonFlag
-from exchange.cli.output import print_json, print_result, print_table
+from exchange.cli.output import print_result, print_rows
 
 group_app = typer.Typer(help="Lists of states to send to.", add_completion=False)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Such as caspian.")]
@@ -37,12 +37,11 @@ def set_group(
 def list_groups(node: NodeUrl, token_file: TokenFile, ca_file: AuthorityFile = None, as_json: JsonFlag = False) -> None:
     """List the lists."""
     rows = with_node(node, token_file, ca_file, as_json, lambda client: client.groups())
-    if as_json:
-        print_json(rows)
-        return
-    print_table(
+    print_rows(
+        rows,
+        as_json,
         ("NAME", "STATES", "VERSION", "SINCE"),
-        [(row["name"], ",".join(row["members"]), str(row["version"]), row["created"]) for row in rows],
+        lambda row: (row["name"], ",".join(row["members"]), str(row["version"]), row["created"]),
     )
 
 

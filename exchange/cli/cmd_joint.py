@@ -10,7 +10,7 @@ from exchange.cli import options
 from exchange.cli.ceremony_files import refuse_existing
 from exchange.cli.node_access import AuthorityFile, NodeUrl, TokenFile, with_node
 from exchange.cli.options import JsonFlag
-from exchange.cli.output import note, print_json, print_result, print_table
+from exchange.cli.output import note, print_result, print_rows
 from exchange.client import NodeClient
 
 joint_app = typer.Typer(
@@ -36,13 +36,8 @@ def list_drafts(
         return [row async for row in client.joint(every=every)]
 
     rows = with_node(node, token_file, ca_file, as_json, work)
-    if as_json:
-        print_json(rows)
-        return
-    print_table(
-        ("MESSAGE", "STATE", "LEAD", "MEASURE", "TYPE", "SIGNED", "WAITS FOR", "SIGN BY", "TITLE"),
-        [_cells(row) for row in rows],
-    )
+    columns = ("MESSAGE", "STATE", "LEAD", "MEASURE", "TYPE", "SIGNED", "WAITS FOR", "SIGN BY", "TITLE")
+    print_rows(rows, as_json, columns, _cells)
 
 
 @joint_app.command("show")

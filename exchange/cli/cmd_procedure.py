@@ -11,7 +11,7 @@ from exchange.cli import cmd_send, options
 from exchange.cli.ceremony_files import read_bytes
 from exchange.cli.node_access import AuthorityFile, NodeUrl, TokenFile, with_node
 from exchange.cli.options import JsonFlag
-from exchange.cli.output import Refusal, WrongUse, print_json, print_result, print_table
+from exchange.cli.output import Refusal, WrongUse, print_result, print_rows
 from exchange.client import Attachment, NodeClient, Queued
 from schemas import catalogue
 from schemas.edition import Step
@@ -35,13 +35,8 @@ def list_procedures(
 ) -> None:
     """List the threads that began last, the newest first, with the steps taken."""
     rows = with_node(node, token_file, ca_file, as_json, lambda client: client.procedures(limit))
-    if as_json:
-        print_json(rows)
-        return
-    print_table(
-        ("THREAD", "MODALITY", "AREA", "BY", "BEGUN", "STATE", "STEPS", "TITLE"),
-        [_cells(row) for row in rows],
-    )
+    columns = ("THREAD", "MODALITY", "AREA", "BY", "BEGUN", "STATE", "STEPS", "TITLE")
+    print_rows(rows, as_json, columns, _cells)
 
 
 @procedure_app.command("show")

@@ -9,7 +9,7 @@ import typer
 from exchange.cli.ceremony_files import load, refuse_existing, store
 from exchange.cli.node_access import AuthorityFile, NodeUrl, TokenFile, with_node
 from exchange.cli.options import InFile, JsonFlag
-from exchange.cli.output import Refusal, WrongUse, print_json, print_lines, print_result, print_table, utc
+from exchange.cli.output import Refusal, WrongUse, print_json, print_lines, print_result, print_rows, utc
 from exchange.client import NodeClient
 from schemas.files import REFUSED
 from schemas.refused import decode_refused
@@ -49,11 +49,9 @@ def refusals(
     rows = with_node(node, token_file, ca_file, as_json, work)
     if digest is not None:
         _one(rows, digest, out, as_json)
-    elif as_json:
-        print_json(rows)
     else:
         columns = ("DIGEST", "TIME", "SENDER", "TO", "RULE", "REFUSED BY", "JUDGEMENT", "MESSAGES")
-        print_table(columns, [_cells(row) for row in rows])
+        print_rows(rows, as_json, columns, _cells)
 
 
 def check(

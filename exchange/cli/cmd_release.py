@@ -9,7 +9,7 @@ from exchange.cli import cmd_send, options
 from exchange.cli.ceremony_files import read_bytes
 from exchange.cli.node_access import AuthorityFile, NodeUrl, TokenFile, with_node
 from exchange.cli.options import JsonFlag
-from exchange.cli.output import Refusal, print_json, print_result, print_table
+from exchange.cli.output import Refusal, print_json, print_result, print_rows
 from exchange.client import Attachment, NodeClient
 from schemas.record_limits import MAX_RECORD_BYTES
 from schemas.validate import load_json
@@ -33,13 +33,8 @@ def list_releases(
 ) -> None:
     """List what this token asked for or may decide, the newest first."""
     rows = with_node(node, token_file, ca_file, as_json, lambda client: client.releases(ended=ended))
-    if as_json:
-        print_json(rows)
-        return
-    print_table(
-        ("ID", "KIND", "STATE", "MEASURE", "TYPE", "MINISTRY", "APPROVED", "EXPIRES"),
-        [_cells(row) for row in rows],
-    )
+    columns = ("ID", "KIND", "STATE", "MEASURE", "TYPE", "MINISTRY", "APPROVED", "EXPIRES")
+    print_rows(rows, as_json, columns, _cells)
 
 
 @release_app.command("show")

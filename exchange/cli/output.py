@@ -7,11 +7,13 @@ escaped, so that a record cannot rewrite what its reader sees.
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
+
+R = TypeVar("R")
 
 
 class Refusal(Exception):  # it is an outcome as much as an error
@@ -75,6 +77,14 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
+
+
+def print_rows(rows: Sequence[R], as_json: bool, columns: Sequence[str], cells: Callable[[R], Sequence[str]]) -> None:
+    """Rows of an answer as JSON, or as a table with what `cells` gives of each."""
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(columns, [cells(row) for row in rows])
 
 
 def printable(text: str) -> str:

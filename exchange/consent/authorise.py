@@ -145,7 +145,7 @@ class _Judgement:
             record = self._directory.withdrawn.get((provider, provision.id))
             if record is not None:
                 where = entry_text(record.index, self._directory.size)
-                detail = f"{provider} has withdrawn its consent to any transfer, {where}"
+                detail = f"{provider} has withdrawn its consent to any transfer, {where}: only it can provide this anew"
                 self._refuse(Rule.WITHDRAWN, detail, provision, provider=provider, ask=(provider,))
         if provision.created > now + MAX_CLOCK_AHEAD:
             detail = f"the Provision is dated in the future, {utc(provision.created)}"

@@ -25,6 +25,7 @@ from exchange.node.desk import Letter
 from exchange.node.grounds import holding_of
 from exchange.node.groups import Groups
 from exchange.node.intake import Intake
+from exchange.node.obeying import obeying
 from exchange.node.parts import Parts
 from exchange.storage.node_values import Message
 from exchange.storage.request_port import EXPIRED, HELD, OPEN, OUT, REFUSED, StoredAnswer, StoredRequest
@@ -93,6 +94,7 @@ class Asker:
         now = parts.clock.now()
         asked = self._asked(source, form, await self._recipients(form), now)
         providers = self._providers(asked.provision)
+        await self._require_standing(asked.provision)
         outgoing = await asyncio.to_thread(consent_message, parts, providers, asked, now)
         stored = StoredRequest(
             box=OUT,
@@ -136,6 +138,14 @@ class Asker:
             raise Invalid("own-provider", f"{min(ours)} has provided this itself: leave it out")
         reason = reason_of(form.reason)
         return ConsentRequest(random_bytes(16), signed, to, purpose, until, form.uses, reason, now, answer_by)
+
+    async def _require_standing(self, signed: SignedProvision) -> None:
+        """Raises Forbidden for what a provider has withdrawn: whatever is granted, it may not go on."""
+        withdrawn = (await obeying(self._parts, (signed,), ())).withdrawn
+        for provider in signed.provision.providers:
+            if (provider, signed.provision.id) in withdrawn:
+                why = f"{provider} has withdrawn this: no Grant lets it go on; {provider} would have to provide it anew"
+                raise Forbidden("consent-withdrawn", why, {"provider": provider})
 
     def _providers(self, signed: SignedProvision) -> tuple[MemberId, ...]:
         members = self._parts.directory.current.members

@@ -2,12 +2,14 @@
 
 import pytest
 
+from exchange.errors import Forbidden
 from exchange.node.transport import RelayRefused
 from exchange.node.withdrawals import Withdrawals
 from schemas.canon import decode
 from schemas.consent import SIGNED_STATEMENT, Conduct
 from schemas.limits import DAY, HOUR, MAX_SERVICE
 from tests.support.changes import identity
+from tests.support.consents import ask
 from tests.support.desk import post, shared, turn
 from tests.support.hostile_relay import HostileRelay
 from tests.support.node import Api, TestNode, api_of
@@ -99,6 +101,18 @@ class TestPublishing:
         stored = await kaz.parts.stores.views.message(message)
         assert stored is not None
         assert "withdrawn" in (stored.waits or "")
+
+    async def test_who_was_told_does_not_ask_for_what_no_grant_could_allow(
+        self, world: World, relay: HostileRelay, kaz: TestNode, mng: TestNode
+    ) -> None:
+        message = await shared(kaz, mng)
+        await withdraw(kaz, message)
+        await post(kaz, mng)
+        before = mng.facts()
+        with pytest.raises(Forbidden, match="KAZ would have to provide it anew") as refused:
+            await ask(mng, message, ["UZB"])
+        assert refused.value.code == "consent-withdrawn"
+        assert (mng.facts(), mng.rows("consent_requests")) == (before, [])
 
 
 class TestStatements:

@@ -48,19 +48,31 @@ class CosignerKeys:
 
     def time(self, signed: SignedCheckpoint) -> int | None:
         """When this node last cosigned, Unix seconds; None when a line is missing. Raises BadSignature."""
+        times = self.times(signed)
+        return None if times is None else min(times)
+
+    def times(self, signed: SignedCheckpoint) -> tuple[int, int] | None:
+        """What each of its two lines states, as `time`."""
         first, second = (cosigned_at(signed, key) for key in (self.ed25519, self.mldsa44))
         # A lattice line that states 0 says nothing of when, as if it were not there.
-        return min(first, second) if first and second else None
+        return (first, second) if first and second else None
 
 
 @dataclass(frozen=True, slots=True)
 class Cosigner:
-    """Keys that count for a member when they cosigned within their term (Unix seconds, ends included)."""
+    """Keys that count for a member when both cosigned within their term (Unix seconds, ends included)."""
 
     member: MemberId
     keys: CosignerKeys
     valid_from: int
     valid_until: int
+
+    def time(self, signed: SignedCheckpoint) -> int | None:
+        """When it cosigned so that it counts; None when it did not. Raises BadSignature."""
+        times = self.keys.times(signed)
+        if times is None or not all(self.valid_from <= time <= self.valid_until for time in times):
+            return None
+        return min(times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +155,8 @@ def verify_quorum(signed: SignedCheckpoint, cosigners: Iterable[Cosigner], neede
     for cosigner in cosigners:
         if present.isdisjoint(cosigner.keys.lines):
             continue
-        time = cosigner.keys.time(signed)
-        if time is not None and cosigner.valid_from <= time <= cosigner.valid_until:
+        time = cosigner.time(signed)
+        if time is not None:
             times[cosigner.member] = max(time, times.get(cosigner.member, 0))
     if len(times) < needed:
         raise Untrusted(

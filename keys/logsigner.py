@@ -6,6 +6,7 @@ from keys import primitives
 from keys.checkpoint import Checkpoint, LogKeys, SignedCheckpoint
 from keys.cosign import CosignerKeys
 from keys.identity import SigningIdentity
+from keys.nodelog import node_log_keys
 from keys.note import NoteSignature
 from keys.quorum import origin_of
 from schemas.ids import Digest
@@ -23,6 +24,12 @@ def sign_checkpoint(relay: SigningIdentity, log: str, size: int, root: Digest) -
         relay.sign_note,
         partial(primitives.mldsa65_sign, relay.mldsa65_seed),
     )
+
+
+def sign_node_checkpoint(node: SigningIdentity, size: int, root: Digest) -> SignedCheckpoint:
+    """A checkpoint of a node's own audit log, signed with both halves of its signing key; the same holds for it."""
+    keys = node_log_keys(node.owner, node.public)
+    return keys.sign(size, root, node.sign_note, partial(primitives.mldsa65_sign, node.mldsa65_seed))
 
 
 def cosign_checkpoint(node: SigningIdentity, checkpoint: Checkpoint, time: int) -> tuple[NoteSignature, ...]:

@@ -34,11 +34,17 @@ class Cosigned:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """That a signed object stood in the log at `time`, decided at `directory_size`; made by `origins_of`."""
+    """That a signed object stood in the log at `time`, decided at `directory_size`; made by `origins_of`.
+
+    `most_size`: how many entries the directory had at most by then, so that what ended a key at this index or behind it
+    came later. 0 when whoever judges refuses what was dated back by the checkpoints that he has kept himself; others
+    know it by those that they are shown (`exchange.audit.evidence_view`).
+    """
 
     digest: Digest
     time: int
     directory_size: int
+    most_size: int = 0
 
 
 Checkpoints = Callable[[bytes, Directory], Cosigned]
@@ -60,7 +66,10 @@ def cosigned_audit(note: bytes, directory: Directory) -> Cosigned:
 
 
 def origins_of(
-    origins: Origins | None, directory: Directory, least_size: LeastSize, checkpoints: Checkpoints = cosigned_audit
+    origins: Origins | None,
+    directory: Directory,
+    least_size: LeastSize,
+    checkpoints: Checkpoints = cosigned_audit,
 ) -> frozenset[Origin]:
     """What the proofs prove. One that does not hold proves nothing, and what needs it is refused for its key."""
     if origins is None:
@@ -101,7 +110,8 @@ def _proved(proof: OriginProof, cosigned: Cosigned, least: int) -> Iterator[Orig
 
 def _in_time(origin: Origin, directory: Directory, member: MemberId, key: KeyId) -> bool:
     try:
-        directory.signing_key(member, key, origin.time, origin.directory_size)
+        record = directory.signing_key(member, key, origin.time, origin.directory_size)
     except Untrusted:
         return False
-    return True
+    ending = directory.ending(record)
+    return ending is None or origin.most_size <= ending

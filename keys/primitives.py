@@ -6,8 +6,9 @@ more than the operation (HPKE public keys), kept. Nothing here parses a wire for
 
 import hmac
 import os
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Self
 
 import nacl.bindings
 import nacl.exceptions
@@ -200,6 +201,26 @@ def certificate_end(der: bytes) -> int:
         return int(x509.load_der_x509_certificate(der).not_valid_after_utc.timestamp())
     except ValueError:
         raise Untrusted("this is no certificate") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """X.509 certificates that somebody has chosen to trust: roots, which vouch for themselves, and those under them."""
+
+    roots: tuple[x509.Certificate, ...]
+    others: tuple[x509.Certificate, ...]
+
+    @classmethod
+    def read(cls, pem: bytes) -> Self:
+        """A PEM file. Raises Untrusted when it holds none, or no root."""
+        try:
+            found = x509.load_pem_x509_certificates(pem)
+        except ValueError:
+            raise Untrusted("these are no certificates in PEM") from None
+        roots = tuple(one for one in found if one.issuer == one.subject)
+        if not roots:
+            raise Untrusted("there is no root among the certificates: add that of the authority")
+        return cls(roots, tuple(one for one in found if one not in roots))
 
 
 class ChunkCipher:

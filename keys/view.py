@@ -200,13 +200,17 @@ class Directory:
         A key that becomes its member's root is a node's no more. An epoch ends with the signing key that certified it.
         `size` is by default this view's.
         """
-        below = self.size if size is None else size
         name = (record.member, record.key_id if isinstance(record, SigningRecord) else record.certifier)
+        ending = self.ending(record)
+        return name not in self.obeyed and (ending is None or ending >= (self.size if size is None else size))
+
+    def ending(self, record: SigningRecord | EpochRecord) -> int | None:
+        """The index of the first entry that ended it, whatever its term; None: none has."""
+        name = (record.member, record.key_id if isinstance(record, SigningRecord) else record.certifier)
+        later = (version for version in self.charters if record.index < version.index)
+        ends = [v.index for v in later if record.member not in v.codes or name in v.roots][:1]
         revocation = self.revoked.get(name)
-        if name in self.obeyed or (revocation is not None and revocation.index < below):
-            return False
-        later = (version for version in self.charters if record.index < version.index < below)
-        return all(record.member in version.codes and name not in version.roots for version in later)
+        return min(ends if revocation is None else (*ends, revocation.index), default=None)
 
     def signing_key(self, member: MemberId, key: KeyId, at: int, size: int | None = None) -> SigningRecord:
         """The member's signing key, in force at `size`, by default this view's, and valid at `at`."""

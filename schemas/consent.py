@@ -15,6 +15,7 @@ from schemas.errors import DecodeError, Reason
 from schemas.grant import SIGNED_GRANT, SignedGrant
 from schemas.ids import DIGEST, ID16, MEMBER, TIME, Digest, EnvelopeId, MemberId, nested
 from schemas.kinds import Kinds
+from schemas.opening import OPENINGS, Openings
 from schemas.provision import SIGNED_PROVISION, SignedProvision
 from schemas.refused import REFUSED_TRANSFER, RefusedTransfer
 from schemas.signed import SIGNATURE, Signature
@@ -221,6 +222,7 @@ ConsentMessage = (
     | JointSigned
     | JointRefused
     | RefusedTransfer
+    | Openings
 )
 
 CONSENT_MESSAGES: Final[Kinds[ConsentMessage]] = Kinds(
@@ -235,6 +237,7 @@ CONSENT_MESSAGES: Final[Kinds[ConsentMessage]] = Kinds(
         6: _JOINT_SIGNED,
         7: _JOINT_REFUSED,
         8: REFUSED_TRANSFER,
+        9: OPENINGS,
     },
 )
 

@@ -88,11 +88,14 @@ class Transport:
         content_size: bytes of the content part: manifest with its length, and attachments.
         checkpoint: the newest cosigned checkpoint of the directory that the sender knows, as a signed note with the
             relay's Ed25519 line alone: so that members who are shown two directories learn of it.
+        anchor: the newest checkpoint of the sender's own audit log that the relay has, as a signed note with the
+            Ed25519 line of the sender alone: so that it cannot rewrite its log afterwards.
     """
 
     directory_size: int
     content_size: int
     checkpoint: bytes | None = None
+    anchor: bytes | None = None
 
 
 class VoidReason(IntEnum):
@@ -120,12 +123,26 @@ class Head:
         last: the last number used, 0 when none.
         digest: of the header that carried it; 32 zero bytes when none.
         voids: numbers settled without an envelope, ascending.
+        recent: of the headers that carried the numbers before it, up to `last` - 1; None when it says nothing of them.
+
+    Raises DecodeError (contradiction) when `recent` is of more numbers than there are before it.
     """
 
     stream: StreamId
     last: int
     digest: Digest
     voids: tuple[Void, ...]
+    recent: tuple[Digest, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Numbers begin with 1."""
+        if len(self.recent or ()) >= max(self.last, 1):
+            raise DecodeError(Reason.CONTRADICTION, "Head.recent")
+
+    def number_of(self, digest: Digest) -> int | None:
+        """The number that a header has, as far as this head says."""
+        named = (*(self.recent or ()), self.digest)
+        return self.last - len(named) + 1 + named.index(digest) if self.last and digest in named else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +174,7 @@ TRANSPORT: Final = Struct(
     Field(1, "directory_size", Uint(0, limits.MAX_DIRECTORY_SIZE)),
     Field(2, "content_size", Uint(1, limits.MAX_CONTENT)),
     Field(3, "checkpoint", nested(limits.MAX_GOSSIP), optional=True),
+    Field(4, "anchor", nested(limits.MAX_GOSSIP), optional=True),
 )
 VOID: Final = Struct(Void, Field(1, "number", Uint(1, limits.MAX_NUMBER)), Field(2, "reason", Choice(VoidReason)))
 HEAD: Final = Struct(
@@ -165,6 +183,7 @@ HEAD: Final = Struct(
     Field(2, "last", Uint(0, limits.MAX_NUMBER)),
     Field(3, "digest", DIGEST),
     Field(4, "voids", Seq(VOID, 0, 256, lambda void: void.number)),
+    Field(5, "recent", Seq(DIGEST, 1, limits.MAX_RECENT), optional=True),
 )
 RESEND: Final = Struct(Resend, Field(1, "since", TIME))
 

@@ -28,6 +28,7 @@ class Context(StrEnum):
     NOTE = "cbm/1/note"
     OBSERVATION = "cbm/1/observation"
     HOLDER_STATEMENT = "cbm/1/holder-statement"
+    OPENING = "cbm/1/opening"
 
     WRAP = "cbm/1/wrap"
     BODY_KEY = "cbm/1/body-key"

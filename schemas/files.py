@@ -4,6 +4,7 @@ The line says to a person and to `file` what it is; a reader that wants one kind
 files holds a secret (docs/protocol.md, "Files").
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -23,6 +24,9 @@ DIRECTORY_LINE: Final = b"cbm/1 directory\n"
 """The first line of a file with a whole directory: its entries follow, each after its length, and make up no object."""
 PROOF_LINE: Final = b"cbm/1 proof\n"
 """That of a proof file (`schemas.observation`)."""
+EVIDENCE_LINE: Final = b"cbm/1 evidence\n"
+"""That of an evidence file (`schemas.evidence`)."""
+_LENGTH: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +110,32 @@ def kind_of(data: bytes) -> FileKind[Any]:
     if kind is None or not end or name == line:
         raise DecodeError(Reason.MALFORMED, "first line of the file")
     return kind
+
+
+def join_parts(line: bytes, parts: Iterable[bytes], most: int) -> bytes:
+    """A file of several objects: its first line, then each after its length. Raises DecodeError (too-large)."""
+    pieces, size = [line], len(line)
+    for part in parts:
+        size += _LENGTH + len(part)
+        if size > most:
+            raise DecodeError(Reason.TOO_LARGE, "file")
+        pieces.append(len(part).to_bytes(_LENGTH, "big") + part)
+    return b"".join(pieces)
+
+
+def split_parts(line: bytes, data: bytes, most: int) -> tuple[bytes, ...]:
+    """The parts of such a file, at least two: an object, and the first entry of a directory. Raises DecodeError."""
+    if len(data) > most:
+        raise DecodeError(Reason.TOO_LARGE, "file")
+    if not data.startswith(line):
+        raise DecodeError(Reason.MALFORMED, "first line of the file")
+    parts, place = [], len(line)
+    while place < len(data):
+        start = place + _LENGTH
+        place = start + int.from_bytes(data[place:start], "big")
+        if start == place or place > len(data):
+            raise DecodeError(Reason.MALFORMED, "file")
+        parts.append(data[start:place])
+    if len(parts) < 2:
+        raise DecodeError(Reason.MISSING_FIELD, "file")
+    return tuple(parts)

@@ -139,3 +139,37 @@ FRESH: Final = DAY
 # 7 MB a year.
 MAX_OBSERVATION: Final = 2 * MAX_NOTE + 8 * KIB
 MAX_PROOF_FILE: Final = 512 * MIB
+
+# An entry of an audit log: at most ten ids and digests of 32 bytes, a name and a code.
+MAX_AUDIT_ENTRY: Final = KIB
+# Days for which no entry of an audit log is pruned: who looks into what went wrong begins weeks later.
+MIN_KEPT_DAYS: Final = 30
+# Longer no log is silent whose keeper runs: beyond, the clock of whoever prunes may be ahead.
+MAX_QUIET: Final = 7 * DAY
+# What may be asked for in days: a hundred years.
+MAX_DAYS: Final = 36_500
+# A ministry's name has 40 characters, a token's id 16; the name of a rule may be longer.
+MAX_ACTOR: Final = 80
+MAX_CODE: Final = 64
+# Leaf hashes in one request: a node that was away for long anchors in several.
+MAX_ANCHORED: Final = 1024
+# A checkpoint with both lines of one hybrid key: 4.6 KB.
+MAX_ANCHOR_NOTE: Final = 8 * KIB
+MAX_ANCHOR: Final = MAX_ANCHOR_NOTE + MAX_ANCHORED * 32 + KIB
+
+# An evidence file: the envelopes that one node knows of for one message, at most one first sending to each of 64 and as
+# many ways that it came or went on by; and heads of two streams for a month.
+MAX_EVIDENCE_ENVELOPES: Final = 128
+# Two of one recipient may contradict each other, and then both are evidence.
+MAX_ACKNOWLEDGEMENTS: Final = 2 * MAX_RECIPIENTS
+MAX_EVIDENCE_REFUSALS: Final = 16
+MAX_EVIDENCE_ITEMS: Final = 256
+# One for each time at which keys ended that a message rests on. Each costs two verifications for every cosigner.
+MAX_EVIDENCE_EARLIER: Final = 32
+# 128 envelopes have some 16 MB with their proofs. All at their largest would be ten times that, and are cut by who
+# writes the file.
+MAX_EVIDENCE: Final = 64 * MIB
+# Headers that a head names beside the last: what is sent in a day by one state to another, with room. 4 KB.
+MAX_RECENT: Final = 128
+# Openings that one message tells a sender of; more go into the next.
+MAX_OPENINGS: Final = 64

@@ -11,11 +11,8 @@ from typing import Final
 
 from schemas import limits
 from schemas.canon import Choice, Field, Seq, Struct, Uint, decode, encode
-from schemas.errors import DecodeError, Reason
-from schemas.files import PROOF_LINE
+from schemas.files import PROOF_LINE, join_parts, split_parts
 from schemas.ids import DIGEST, ED25519_SIGNATURE, MEMBER, TIME, Digest, KeyId, MemberId, nested
-
-_LENGTH: Final = 4
 
 
 class ObservationKind(IntEnum):
@@ -104,28 +101,10 @@ SIGNED_OBSERVATION: Final = Struct(
 
 def encode_proof(signed: SignedObservation, entries: Iterable[bytes]) -> bytes:
     """A proof file. Raises DecodeError (too-large) when it would be larger than one may be."""
-    parts, size = [PROOF_LINE], len(PROOF_LINE)
-    for part in (encode(SIGNED_OBSERVATION, signed), *entries):
-        size += _LENGTH + len(part)
-        if size > limits.MAX_PROOF_FILE:
-            raise DecodeError(Reason.TOO_LARGE, "proof")
-        parts.append(len(part).to_bytes(_LENGTH, "big") + part)
-    return b"".join(parts)
+    return join_parts(PROOF_LINE, (encode(SIGNED_OBSERVATION, signed), *entries), limits.MAX_PROOF_FILE)
 
 
 def read_proof(data: bytes) -> tuple[SignedObservation, tuple[bytes, ...]]:
     """The observation in a proof file, and the bytes of the entries; nothing is verified. Raises DecodeError."""
-    if len(data) > limits.MAX_PROOF_FILE:
-        raise DecodeError(Reason.TOO_LARGE, "proof")
-    if not data.startswith(PROOF_LINE):
-        raise DecodeError(Reason.MALFORMED, "first line of the file")
-    parts, place = [], len(PROOF_LINE)
-    while place < len(data):
-        start = place + _LENGTH
-        place = start + int.from_bytes(data[place:start], "big")
-        if start == place or place > len(data):
-            raise DecodeError(Reason.MALFORMED, "proof")
-        parts.append(data[start:place])
-    if len(parts) < 2:  # an observation, and at least the first charter
-        raise DecodeError(Reason.MISSING_FIELD, "proof")
-    return decode(SIGNED_OBSERVATION, parts[0], limits.MAX_OBSERVATION + limits.KIB), tuple(parts[1:])
+    body, *entries = split_parts(PROOF_LINE, data, limits.MAX_PROOF_FILE)
+    return decode(SIGNED_OBSERVATION, body, limits.MAX_OBSERVATION + limits.KIB), tuple(entries)

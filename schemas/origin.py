@@ -6,19 +6,13 @@ relay's audit log; the proof leads from the leaf to a checkpoint that the relay 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Final
 
 from schemas import limits
+from schemas.audit import AuditKind
 from schemas.canon import Choice, Field, Seq, Struct, Uint, decode, fixed
 from schemas.errors import DecodeError, Reason
 from schemas.ids import DIGEST, ED25519_SIGNATURE, ID16, MEMBER, TIME, Digest, EnvelopeId, MemberId, nested
-
-
-class AuditKind(IntEnum):
-    """What a leaf of the audit log states; it comes first, so that no leaf can be taken for one of another kind."""
-
-    ACCEPTED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +36,11 @@ class Acceptance:
     directory_size: int
     provisions: tuple[Digest, ...]
     grants: tuple[Digest, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse the kinds of other entries."""
+        if self.kind is not AuditKind.ACCEPTED:
+            raise DecodeError(Reason.OUT_OF_RANGE, "Acceptance.kind")
 
 
 @dataclass(frozen=True, slots=True)

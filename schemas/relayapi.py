@@ -25,6 +25,7 @@ PATH_NOTICES: Final = "/v1/notices"
 PATH_REFUSALS: Final = "/v1/refusals"
 PATH_SESSION: Final = "/v1/session"
 PATH_LOG: Final = "/v1/log"
+PATH_ANCHORS: Final = "/v1/anchors"
 
 # A body up to this size travels inside its Deliver frame; a larger one is fetched as a stream.
 INLINE_BODY: Final = 64 * limits.KIB

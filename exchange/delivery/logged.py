@@ -2,11 +2,11 @@
 
 from typing import Protocol
 
-from exchange.delivery.receipts import receipt_covers
 from keys.digests import logged_grant, logged_provision
 from keys.errors import KeyFault
 from keys.merkle import verify_inclusion
 from keys.origin import cosigned_audit
+from keys.receipts import receipt_covers
 from keys.tiles import entry_hash
 from keys.view import Directory
 from schemas.envelope import Header

@@ -1,5 +1,8 @@
 """What both HTTP servers share: every fault becomes a problem document, and never a traceback."""
 
+import re
+from typing import Final
+
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -7,7 +10,6 @@ from aiohttp.typedefs import Handler, Middleware
 from exchange.errors import (
     ExchangeError,
     Forbidden,
-    Json,
     Malformed,
     NotFound,
     TooLarge,
@@ -18,6 +20,9 @@ from keys.errors import KeyFault
 from schemas.errors import DecodeError
 
 PROBLEM_TYPE = "application/problem+json"
+# What may hold what the caller wrote: names of fields, a group's name.
+_CALLERS_WORDS: Final = frozenset({"path", "group"})
+_IDENT: Final = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
 
 
 def problem_response(error: ExchangeError) -> web.Response:
@@ -42,21 +47,34 @@ def problems(log: structlog.stdlib.BoundLogger) -> Middleware:
         except (ConnectionError, TimeoutError):
             raise
         except Exception:
-            log.exception("request.fault", method=request.method, path=request.path)
+            log.exception("request.fault", method=request.method, route=_route(request), **_ident(request))
             error = ExchangeError("internal", "a fault of this server: its log has the details")
         if error.status >= 300:
-            extra: dict[str, Json] = {k: v for k, v in error.extra.items() if isinstance(v, str | int)}
+            extra = {k: v for k, v in error.extra.items() if isinstance(v, str | int) and k not in _CALLERS_WORDS}
             log.info(
                 "request.refused",
                 method=request.method,
-                path=request.path,
+                route=_route(request),
                 code=error.code,
                 status=error.status,
+                **_ident(request),
                 **{f"fact_{key}": value for key, value in extra.items()},
             )
         return problem_response(error)
 
     return middleware
+
+
+def _route(request: web.Request) -> str:
+    """The path as it is described; a caller may have put anything into its own."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "unknown"
+
+
+def _ident(request: web.Request) -> dict[str, str]:
+    """The id that the path names."""
+    ident = request.match_info.get("id", "")
+    return {"id": ident} if _IDENT.fullmatch(ident) else {}
 
 
 def as_error(fault: ExchangeError | DecodeError | KeyFault | web.HTTPException) -> ExchangeError:

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 from exchange.errors import StoreFault, Unavailable
 
 T = TypeVar("T")
+C = TypeVar("C", bound=sqlite3.Connection)
 Job = Callable[[sqlite3.Connection], T]
 
 # A queue this long is several seconds of work for a slow disk; a caller does better to try again.
@@ -25,6 +26,21 @@ QUEUE_LIMIT: Final = 4096
 # Beyond some hundreds of jobs the flush is no longer what costs, and the first waits for the last.
 GROUP_LIMIT: Final = 256
 _READERS: Final = 2
+
+
+class _Writer(sqlite3.Connection):
+    """The writer's connection.
+
+    `due`: what is to be called when the transaction is committed.
+    """
+
+    due: list[Callable[[], None]]
+
+
+def after_commit(connection: sqlite3.Connection, call: Callable[[], None]) -> None:
+    """Have something done once the job of this connection stands; nothing, when it does not or is no `write`'s job."""
+    if isinstance(connection, _Writer):
+        connection.due.append(call)
 
 
 class Database:
@@ -47,7 +63,7 @@ class Database:
         """
         path.touch(mode=0o600)
         try:
-            with closing(_connect(path)) as connection:
+            with closing(_connect(path, sqlite3.Connection)) as connection:
                 _migrate(connection, schema)
         except sqlite3.DatabaseError as fault:
             raise StoreFault("store-damaged", f"{path} cannot be used ({fault}): restore it from a backup") from None
@@ -91,7 +107,7 @@ class Database:
         try:
             connection = getattr(self._local, "connection", None)
             if connection is None:
-                connection = _connect(self._path)
+                connection = _connect(self._path, sqlite3.Connection)
                 connection.execute("PRAGMA query_only = 1")
                 self._local.connection = connection
                 self._connections.append(connection)
@@ -100,7 +116,8 @@ class Database:
             raise StoreFault("store-failed", f"the store cannot be read ({fault}): check the disk") from None
 
     def _write_loop(self) -> None:
-        connection = _connect(self._path)
+        connection = _connect(self._path, _Writer)
+        connection.due = []
         stopped = False
         while not stopped:
             first = self._jobs.get()
@@ -120,7 +137,7 @@ class Database:
         connection.close()
 
 
-def _commit_group(connection: sqlite3.Connection, group: list[tuple[Job[Any], Future[Any]]]) -> None:
+def _commit_group(connection: _Writer, group: list[tuple[Job[Any], Future[Any]]]) -> None:
     """One transaction for all; nobody is answered before the commit."""
     done: list[tuple[Future[Any], Any]] = []
     failed: list[tuple[Future[Any], BaseException]] = []
@@ -128,10 +145,12 @@ def _commit_group(connection: sqlite3.Connection, group: list[tuple[Job[Any], Fu
         connection.execute("BEGIN IMMEDIATE")
         for job, future in group:
             connection.execute("SAVEPOINT job")
+            before = len(connection.due)
             try:
                 done.append((future, job(connection)))
             except BaseException as fault:  # noqa: BLE001  # whatever it is, it is the caller's
                 connection.execute("ROLLBACK TO job")
+                del connection.due[before:]
                 failed.append((future, _not_written(fault) if isinstance(fault, sqlite3.OperationalError) else fault))
             connection.execute("RELEASE job")
         connection.execute("COMMIT")
@@ -140,6 +159,7 @@ def _commit_group(connection: sqlite3.Connection, group: list[tuple[Job[Any], Fu
             connection.execute("ROLLBACK")
         error = _not_written(fault)
         done, failed = [], [(future, error) for _, future in group]
+        connection.due.clear()
     # A caller that was cancelled no longer waits; what it wrote stays committed.
     for future, result in done:
         if future.set_running_or_notify_cancel():
@@ -147,10 +167,15 @@ def _commit_group(connection: sqlite3.Connection, group: list[tuple[Job[Any], Fu
     for future, cause in failed:
         if future.set_running_or_notify_cancel():
             future.set_exception(cause)
+    for call in connection.due:
+        # A log that cannot be written keeps nothing from being stored.
+        with suppress(OSError):
+            call()
+    connection.due.clear()
 
 
 def _fold(path: Path) -> bool:
-    with closing(_connect(path)) as connection:
+    with closing(_connect(path, sqlite3.Connection)) as connection:
         try:
             busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         except sqlite3.OperationalError:
@@ -162,8 +187,8 @@ def _not_written(fault: sqlite3.Error) -> StoreFault:
     return StoreFault("store-failed", f"the store cannot be written ({fault}): check disk space and permissions")
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+def _connect(path: Path, kind: type[C]) -> C:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=kind)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")

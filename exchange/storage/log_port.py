@@ -1,13 +1,16 @@
 """What the relay asks of a storage engine for its two logs: leaves, and the checkpoints over them.
 
 The leaves of the directory's log are its entries, which `DirectoryStore` holds. A leaf of the audit log is stored with
-the acceptance that it states, in one transaction.
+what it states, in one transaction.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from schemas.ids import EnvelopeId, MemberId
+from exchange.storage.audit_port import AuditFact
+from schemas.audit import AuditKind
+from schemas.ids import Digest, EnvelopeId, MemberId
 
 DIRECTORY: Final = "directory"
 AUDIT: Final = "audit"
@@ -49,7 +52,14 @@ class LogStore(Protocol):
     """Leaves of the audit log, and checkpoints of both; a log is named `DIRECTORY` or `AUDIT`."""
 
     async def leaves(self, start: int, max_bytes: int) -> tuple[bytes, ...]:
-        """Leaves of the audit log from `start`, as many as fit into `max_bytes`, but at least one when there is one."""
+        """Leaves of the audit log from `start`, as many as fit into `max_bytes`, but at least one when there is one.
+
+        For those that no checkpoint is over yet: later ones may be pruned.
+        """
+        ...
+
+    async def leaf_hashes(self, start: int, limit: int) -> tuple[Digest, ...]:
+        """Hashes of leaves of the audit log from `start`, `limit` at most; also of leaves that were pruned since."""
         ...
 
     async def leaf_count(self) -> int:
@@ -58,6 +68,18 @@ class LogStore(Protocol):
 
     async def leaf_of(self, sender: MemberId, envelope: EnvelopeId) -> AuditLeaf | None:
         """The leaf that states the acceptance of an envelope; None when there is none."""
+        ...
+
+    async def answer_leaf_of(self, recipient: MemberId, envelope: EnvelopeId, header: Digest) -> AuditLeaf | None:
+        """The leaf that states a recipient's acknowledgement of the envelope with this header digest."""
+        ...
+
+    async def record(self, facts: Sequence[AuditFact]) -> None:
+        """Append entries about what changes nothing else."""
+        ...
+
+    async def newest_of(self, kind: AuditKind) -> bytes | None:
+        """The newest leaf of a kind."""
         ...
 
     async def save_checkpoint(self, log: str, checkpoint: StoredCheckpoint) -> None:

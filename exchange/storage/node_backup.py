@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from exchange.errors import StoreFault
+from exchange.storage import node_facts
+from exchange.storage.audit_sqlite import insert_fact
 from exchange.storage.engine import Database
 from exchange.storage.node_reading import DATABASE
 from exchange.storage.node_rows import CONTENT_FILES
@@ -89,6 +91,7 @@ async def begin_again(database: Database, taken: int, now: int, token: Token) ->
         connection.execute(
             "UPDATE acts SET state = 'expired', sealed_request = x'' WHERE state IN ('pending', 'approved')"
         )
+        insert_fact(connection, node_facts.operated("restored", now, token.id.encode()))
         connection.execute("UPDATE tokens SET revoked = ? WHERE scopes = 'admin' AND revoked IS NULL", (now,))
         connection.execute(
             "INSERT INTO tokens (id, hash, ministry, scopes, measures, created) VALUES (?, ?, ?, ?, ?, ?)",

@@ -5,6 +5,8 @@ import sqlite3
 from collections.abc import Collection
 from typing import Final
 
+from exchange.storage import node_facts
+from exchange.storage.audit_sqlite import insert_fact
 from exchange.storage.consent_port import ConsentEvent
 from exchange.storage.engine import Database
 from exchange.storage.node_rows import message_of
@@ -66,7 +68,8 @@ def take_due(connection: sqlite3.Connection, message: bytes, event: ConsentEvent
 
 
 def insert_consent_event(connection: sqlite3.Connection, event: ConsentEvent) -> None:
-    """Inside a transaction: one line of the log."""
+    """Inside a transaction: one line of the log, and its entry in the audit log."""
+    insert_fact(connection, node_facts.consented(event))
     connection.execute(
         "INSERT INTO consent_log (time, kind, subject, member, official, detail) VALUES (?, ?, ?, ?, ?, ?)",
         (event.time, event.kind, event.subject, event.member, event.official, event.detail),

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from exchange.errors import Conflict
+from exchange.storage import node_facts
+from exchange.storage.audit_sqlite import insert_fact
 from exchange.storage.consent_port import ConsentEvent
 from exchange.storage.engine import Database
 from exchange.storage.node_consent import insert_consent_event
@@ -100,6 +102,9 @@ def _destroy(
         (statement.time, official, statement.provider, statement.id, *provision),
     )
     files = [row["file"] for row in connection.execute("SELECT file FROM draft_files WHERE provision = ?", provision)]
+    for message in (*gone, *destroy.carriers):
+        fact = node_facts.purged(message, destroy.provision, statement.provider, official, statement.time)
+        insert_fact(connection, fact)
     for message in gone:
         files += _empty(connection, message)
         connection.execute("DELETE FROM messages WHERE id = ?", (message,))

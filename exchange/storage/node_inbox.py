@@ -4,6 +4,8 @@ import json
 import sqlite3
 
 from exchange.delivery.streams import MAX_STREAMS, StreamState, announce, open_since, settle
+from exchange.storage import node_facts
+from exchange.storage.audit_sqlite import insert_fact
 from exchange.storage.engine import Database
 from exchange.storage.node_rows import (
     insert_alarm,
@@ -44,6 +46,7 @@ class SqliteInbox:
         arrival: Arrival | None,
         alarms: tuple[Alarm, ...],
         told: tuple[Message, ...] = (),
+        relay_time: int | None = None,
     ) -> bool:
         """See the port."""
 
@@ -52,24 +55,10 @@ class SqliteInbox:
             outcome = evidence.outcome
             if message is not None and not new:
                 outcome = "repeated"
-            inserted = connection.execute(
-                "INSERT OR IGNORE INTO received (sender, envelope, header_digest, header, receipt, acknowledgement,"
-                " provision, outcome, reason, time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    evidence.sender,
-                    evidence.envelope,
-                    evidence.header_digest,
-                    evidence.header,
-                    evidence.receipt,
-                    evidence.acknowledgement,
-                    evidence.provision,
-                    outcome,
-                    evidence.reason,
-                    evidence.time,
-                ),
-            ).rowcount
-            if not inserted:
+            if not _insert_evidence(connection, evidence, outcome):
                 return False
+            subject = None if message is None else message.id
+            insert_fact(connection, node_facts.received(evidence, outcome, subject, relay_time))
             if message is not None and new:
                 insert_message(connection, message)
                 if message.kind == ContentKind.RECORD:
@@ -153,9 +142,9 @@ class SqliteInbox:
 
         await self._db.write(job)
 
-    async def add_alarm(self, alarm: Alarm) -> bool:
+    async def add_alarm(self, alarm: Alarm, relay_time: int | None = None) -> bool:
         """See the port."""
-        return await self._db.write(lambda connection: insert_alarm(connection, alarm))
+        return await self._db.write(lambda connection: insert_alarm(connection, alarm, relay_time))
 
     async def latest_alarms(self, limit: int) -> tuple[Alarm, ...]:
         """See the port."""
@@ -165,6 +154,27 @@ class SqliteInbox:
             return tuple(Alarm(**dict(row)) for row in rows)
 
         return await self._db.read(job)
+
+
+def _insert_evidence(connection: sqlite3.Connection, evidence: ReceivedEnvelope, outcome: str) -> bool:
+    """False when the envelope is known."""
+    inserted = connection.execute(
+        "INSERT OR IGNORE INTO received (sender, envelope, header_digest, header, receipt, acknowledgement,"
+        " provision, outcome, reason, time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            evidence.sender,
+            evidence.envelope,
+            evidence.header_digest,
+            evidence.header,
+            evidence.receipt,
+            evidence.acknowledgement,
+            evidence.provision,
+            outcome,
+            evidence.reason,
+            evidence.time,
+        ),
+    )
+    return inserted.rowcount == 1
 
 
 def _is_new(connection: sqlite3.Connection, message: Message) -> bool:

@@ -51,3 +51,29 @@ def settle_message(connection: sqlite3.Connection, message: bytes) -> None:
     """Bring a message's state up to those of its recipients."""
     rows = connection.execute("SELECT state FROM recipients WHERE message = ?", (message,)).fetchall()
     move_message(connection, message, message_state(tuple(RecipientState(row["state"]) for row in rows)))
+
+
+def void_numbers(connection: sqlite3.Connection, envelope: bytes, reason: int, now: int) -> None:
+    """Nothing comes under an envelope's numbers. The receivers have to learn of it soon, or they would miss it."""
+    connection.execute("UPDATE outbox SET body = NULL WHERE envelope = ?", (envelope,))
+    connection.execute("UPDATE numbers_out SET settled = ? WHERE envelope = ?", (reason + 1, envelope))
+    connection.execute(
+        "UPDATE streams_out SET head_due = ? WHERE stream IN"
+        " (SELECT stream FROM numbers_out WHERE envelope = ?) AND kind = 1",
+        (now, envelope),
+    )
+
+
+def due_again(connection: sqlite3.Connection, envelope: bytes, now: int) -> None:
+    """What is no ministry's message is made anew by who made it: what is sent again, a request for that, a head."""
+    connection.execute("UPDATE resends SET envelope = NULL, replaces = ?1 WHERE envelope = ?1", (envelope,))
+    connection.execute(
+        "UPDATE asks SET sent = NULL WHERE sent = (SELECT created FROM outbox WHERE envelope = ?1)"
+        " AND member IN (SELECT recipient FROM numbers_out WHERE envelope = ?1)",
+        (envelope,),
+    )
+    connection.execute(
+        "UPDATE streams_out SET head_due = min(head_due, ?1) WHERE kind IN (1, 3) AND head_due IS NOT NULL"
+        " AND recipient IN (SELECT recipient FROM numbers_out WHERE envelope = ?2)",
+        (now, envelope),
+    )

@@ -6,9 +6,18 @@ from dataclasses import replace
 
 from exchange.delivery.state import MessageState, RecipientState
 from exchange.errors import Conflict, NotFound
+from exchange.storage import node_facts
+from exchange.storage.audit_sqlite import insert_fact
 from exchange.storage.engine import Database
 from exchange.storage.node_idempotency import keep_key, stored_for
-from exchange.storage.node_moves import give_back_uses, move_message, move_recipients, settle_message
+from exchange.storage.node_moves import (
+    due_again,
+    give_back_uses,
+    move_message,
+    move_recipients,
+    settle_message,
+    void_numbers,
+)
 from exchange.storage.node_rows import (
     envelope_of,
     insert_event,
@@ -100,13 +109,14 @@ class SqliteOutbox:
 
         return await self._db.read(job)
 
-    async def save_accepted(self, envelope: bytes, receipt: bytes, now: int) -> None:
+    async def save_accepted(self, envelope: bytes, receipt: bytes, now: int, relay_time: int | None = None) -> None:
         """See the port."""
 
         def job(connection: sqlite3.Connection) -> None:
             row = _leave_sealed(connection, envelope, "accepted", None)
             if row is None:
                 return
+            insert_fact(connection, node_facts.relayed(row, receipt, relay_time, now))
             connection.execute("UPDATE outbox SET receipt = ?, body = NULL WHERE envelope = ?", (receipt, envelope))
             connection.execute("UPDATE numbers_out SET settled = 1 WHERE envelope = ?", (envelope,))
             if row["message"] is not None:
@@ -138,7 +148,11 @@ class SqliteOutbox:
             row = _leave_sealed(connection, envelope, state, fault)
             if row is None:
                 return
-            _void(connection, envelope, reason, now)
+            void_numbers(connection, envelope, reason, now)
+            refused = state == MessageState.REFUSED
+            # `fault` begins with the relay's code.
+            why = fault.partition(":")[0] if refused else node_facts.NOT_RELAYED
+            insert_fact(connection, node_facts.not_relayed(row, refused, why, fault, now))
             if row["message"] is not None:
                 move_message(connection, row["message"], MessageState(state), fault)
                 move_recipients(connection, row["message"], RecipientState(state), now)
@@ -153,11 +167,12 @@ class SqliteOutbox:
             row = _leave_sealed(connection, envelope, "superseded", fault)
             if row is None:
                 return
-            _void(connection, envelope, VoidReason.SUPERSEDED, now)
+            void_numbers(connection, envelope, VoidReason.SUPERSEDED, now)
+            insert_fact(connection, node_facts.not_relayed(row, True, "superseded", fault, now))
             if row["message"] is not None:
                 move_message(connection, row["message"], MessageState.QUEUED)
             else:
-                _due_again(connection, envelope, now)
+                due_again(connection, envelope, now)
 
         await self._db.write(job)
 
@@ -195,6 +210,7 @@ def insert_sealed(connection: sqlite3.Connection, envelope: OutboxEnvelope, plac
     )
     for place in places:
         _take_number(connection, envelope, place)
+        insert_fact(connection, node_facts.sealed(envelope, place))
     if envelope.message is not None:
         move_message(connection, envelope.message, MessageState.SEALED)
 
@@ -223,32 +239,6 @@ def _superseded(connection: sqlite3.Connection, message: bytes) -> bytes | None:
     return None if row is None else bytes(row["envelope"])
 
 
-def _void(connection: sqlite3.Connection, envelope: bytes, reason: int, now: int) -> None:
-    """Nothing comes under an envelope's numbers. The receivers have to learn of it soon, or they would miss it."""
-    connection.execute("UPDATE outbox SET body = NULL WHERE envelope = ?", (envelope,))
-    connection.execute("UPDATE numbers_out SET settled = ? WHERE envelope = ?", (reason + 1, envelope))
-    connection.execute(
-        "UPDATE streams_out SET head_due = ? WHERE stream IN"
-        " (SELECT stream FROM numbers_out WHERE envelope = ?) AND kind = 1",
-        (now, envelope),
-    )
-
-
-def _due_again(connection: sqlite3.Connection, envelope: bytes, now: int) -> None:
-    """What is no ministry's message is made anew by who made it: what is sent again, a request for that, a head."""
-    connection.execute("UPDATE resends SET envelope = NULL, replaces = ?1 WHERE envelope = ?1", (envelope,))
-    connection.execute(
-        "UPDATE asks SET sent = NULL WHERE sent = (SELECT created FROM outbox WHERE envelope = ?1)"
-        " AND member IN (SELECT recipient FROM numbers_out WHERE envelope = ?1)",
-        (envelope,),
-    )
-    connection.execute(
-        "UPDATE streams_out SET head_due = min(head_due, ?1) WHERE kind IN (1, 3) AND head_due IS NOT NULL"
-        " AND recipient IN (SELECT recipient FROM numbers_out WHERE envelope = ?2)",
-        (now, envelope),
-    )
-
-
 def _take_number(connection: sqlite3.Connection, envelope: OutboxEnvelope, place: Place) -> None:
     """A number is used once. Raises Conflict when another envelope has it."""
     taken = connection.execute(
@@ -272,7 +262,7 @@ def _take_number(connection: sqlite3.Connection, envelope: OutboxEnvelope, place
 def _leave_sealed(connection: sqlite3.Connection, envelope: bytes, state: str, fault: str | None) -> sqlite3.Row | None:
     """Move an envelope out of `sealed`; None when it has left it already."""
     row: sqlite3.Row | None = connection.execute(
-        "SELECT message FROM outbox WHERE envelope = ? AND state = 'sealed'", (envelope,)
+        "SELECT envelope, message, header_digest FROM outbox WHERE envelope = ? AND state = 'sealed'", (envelope,)
     ).fetchone()
     if row is not None:
         connection.execute("UPDATE outbox SET state = ?, fault = ? WHERE envelope = ?", (state, fault, envelope))

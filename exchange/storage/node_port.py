@@ -67,8 +67,8 @@ class OutboxStore(Protocol):
         """Ids of envelopes that the relay has not accepted and that have expired."""
         ...
 
-    async def save_accepted(self, envelope: bytes, receipt: bytes, now: int) -> None:
-        """The relay's verified receipt is on file; numbers are settled."""
+    async def save_accepted(self, envelope: bytes, receipt: bytes, now: int, relay_time: int | None = None) -> None:
+        """The relay's verified receipt is on file; numbers are settled. `relay_time`: what it states."""
         ...
 
     async def try_now(self) -> None:
@@ -137,10 +137,11 @@ class InboxStore(Protocol):
         arrival: Arrival | None,
         alarms: tuple[Alarm, ...],
         told: tuple[Message, ...] = (),
+        relay_time: int | None = None,
     ) -> bool:
         """Store evidence, place in its stream, alarms, and the message unless its Provision was delivered before.
 
-        `told`: messages that this node sends because of it; queued with it.
+        `told`: messages that this node sends because of it; queued with it. `relay_time`: what the receipt states.
 
         True when the message is new. Of a message that is here already, a copy that came from a provider itself puts
         right what another's copy said of it.
@@ -167,7 +168,7 @@ class InboxStore(Protocol):
         """What is missing in these streams up to these numbers is told by the alarms, or has come."""
         ...
 
-    async def add_alarm(self, alarm: Alarm) -> bool:
+    async def add_alarm(self, alarm: Alarm, relay_time: int | None = None) -> bool:
         """Store an alarm; True when the fact is new."""
         ...
 

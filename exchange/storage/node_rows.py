@@ -4,6 +4,8 @@ import json
 import sqlite3
 from typing import Final
 
+from exchange.storage import node_facts
+from exchange.storage.audit_sqlite import insert_fact
 from exchange.storage.node_values import (
     Alarm,
     IndexRow,
@@ -86,6 +88,8 @@ def insert_message(connection: sqlite3.Connection, message: Message) -> None:
         "INSERT OR IGNORE INTO consent_uses (provider, grant_id, recipient, provision, message) VALUES (?, ?, ?, ?, ?)",
         [(use.provider, use.grant, use.recipient, use.provision, message.id) for use in message.uses],
     )
+    if message.box == "outbox":
+        insert_fact(connection, node_facts.submitted(message))
     if message.kind != ContentKind.RECORD:
         return
     if message.record_id is None:
@@ -179,12 +183,14 @@ def token_of(row: sqlite3.Row) -> Token:
     )
 
 
-def insert_alarm(connection: sqlite3.Connection, alarm: Alarm) -> bool:
+def insert_alarm(connection: sqlite3.Connection, alarm: Alarm, relay_time: int | None = None) -> bool:
     """True when the fact is new."""
     cursor = connection.execute(
         "INSERT OR IGNORE INTO alarms (fact, kind, member, detail, time) VALUES (?, ?, ?, ?, ?)",
         (alarm.fact, alarm.kind, alarm.member, alarm.detail, alarm.time),
     )
+    if cursor.rowcount:
+        insert_fact(connection, node_facts.alarmed(alarm, relay_time))
     return cursor.rowcount == 1
 
 

@@ -1,8 +1,11 @@
 """What a node trusts, in SQLite: `TrustStore` and `HandStore` of the port."""
 
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from exchange.storage import node_facts
+from exchange.storage.audit_sqlite import insert_fact
 from exchange.storage.engine import Database
 from exchange.storage.node_rows import insert_alarm
 from exchange.storage.node_values import Alarm
@@ -24,7 +27,12 @@ class SqliteTrust:
         )
 
     async def adopt(
-        self, position: int, entries: Sequence[bytes], checkpoint: KeptCheckpoint, alarms: tuple[Alarm, ...]
+        self,
+        position: int,
+        entries: Sequence[bytes],
+        checkpoint: KeptCheckpoint,
+        alarms: tuple[Alarm, ...],
+        lasting: Collection[int] = (),
     ) -> None:
         """See the port."""
         rows = [(position + offset, entry) for offset, entry in enumerate(entries)]
@@ -46,8 +54,10 @@ class SqliteTrust:
                 kept,
             )
             connection.execute(
-                "UPDATE checkpoints SET note = NULL, first_note = NULL WHERE note IS NOT NULL AND latest < ?",
-                (checkpoint.latest - MAX_LIFE,),
+                "WITH lasting AS (SELECT value FROM json_each(?)) UPDATE checkpoints SET first_note = NULL,"
+                " note = iif(size IN lasting, note, NULL) WHERE latest < ? AND note IS NOT NULL"
+                " AND (first_note IS NOT NULL OR size NOT IN lasting)",
+                (json.dumps(sorted(lasting)), checkpoint.latest - MAX_LIFE),
             )
             for alarm in alarms:
                 insert_alarm(connection, alarm)
@@ -131,17 +141,30 @@ class SqliteHand:
             lambda c: tuple(Hold(**dict(row)) for row in c.execute("SELECT * FROM holds ORDER BY member"))
         )
 
-    async def release(self, member: str) -> bool:
+    async def release(self, member: str, now: int) -> bool:
         """See the port."""
-        return await self._db.write(lambda c: c.execute("DELETE FROM holds WHERE member = ?", (member,)).rowcount == 1)
+
+        def job(connection: sqlite3.Connection) -> bool:
+            released = connection.execute("DELETE FROM holds WHERE member = ?", (member,)).rowcount
+            if released:
+                insert_fact(connection, node_facts.operated("hold-released", now, member=member))
+            return released == 1
+
+        return await self._db.write(job)
 
     async def obeyed(self) -> tuple[bytes, ...]:
         """See the port."""
         return await self._db.read(lambda c: tuple(row["entry"] for row in c.execute("SELECT entry FROM obeyed")))
 
-    async def obey(self, entry: bytes) -> None:
+    async def obey(self, entry: bytes, now: int) -> None:
         """See the port."""
-        await self._db.write(lambda c: c.execute("INSERT OR IGNORE INTO obeyed (entry) VALUES (?)", (entry,)))
+
+        def job(connection: sqlite3.Connection) -> None:
+            taken = connection.execute("INSERT OR IGNORE INTO obeyed (entry) VALUES (?)", (entry,))
+            if taken.rowcount:
+                insert_fact(connection, node_facts.obeyed(entry, now))
+
+        await self._db.write(job)
 
 
 def _witnessed(connection: sqlite3.Connection, origin: str) -> Witnessed | None:

@@ -62,6 +62,7 @@ class Message:
     replaces: bytes | None = None
     kind: int = 1
     uses: tuple[GrantUse, ...] = ()
+    official: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +179,16 @@ class StreamOut:
 
 @dataclass(frozen=True, slots=True)
 class SettledStream:
-    """How far a stream may be announced: every number up to `last` is accepted or void."""
+    """How far a stream may be announced: every number up to `last` is accepted or void.
+
+    `recent`: digests of the headers that had the numbers before it, in the order of the numbers.
+    """
 
     stream: bytes
     last: int
     digest: bytes
     voids: tuple[tuple[int, int], ...]
+    recent: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 import sqlite3
 from collections.abc import Mapping
 
+from exchange.storage import node_facts
+from exchange.storage.audit_sqlite import insert_fact
 from exchange.storage.engine import Database
 from exchange.storage.node_rows import CONTENT_FILES, envelope_of, message_of, received_of, token_of
 from exchange.storage.node_values import (
@@ -138,13 +140,17 @@ class SqliteAccess:
             ",".join(token.measures),
             token.created,
         )
-        await self._db.write(
-            lambda c: c.execute(
+
+        def job(connection: sqlite3.Connection) -> None:
+            added = connection.execute(
                 "INSERT OR IGNORE INTO tokens (id, hash, ministry, scopes, measures, created)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 values,
             )
-        )
+            if added.rowcount:
+                insert_fact(connection, node_facts.operated("token-added", token.created, token.id.encode()))
+
+        await self._db.write(job)
 
     async def token(self, token_id: str) -> Token | None:
         """See the port."""
@@ -165,12 +171,16 @@ class SqliteAccess:
 
     async def revoke_token(self, token_id: str, now: int) -> bool:
         """See the port."""
-        return await self._db.write(
-            lambda c: (
-                c.execute("UPDATE tokens SET revoked = ? WHERE id = ? AND revoked IS NULL", (now, token_id)).rowcount
-                == 1
-            )
-        )
+
+        def job(connection: sqlite3.Connection) -> bool:
+            revoked = connection.execute(
+                "UPDATE tokens SET revoked = ? WHERE id = ? AND revoked IS NULL", (now, token_id)
+            ).rowcount
+            if revoked:
+                insert_fact(connection, node_facts.operated("token-revoked", now, token_id.encode()))
+            return revoked == 1
+
+        return await self._db.write(job)
 
     async def directory(self) -> tuple[bytes, ...]:
         """See the port."""

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from exchange.storage.anchor_port import AnchorStore
+from exchange.storage.audit_port import AuditFact
 from exchange.storage.log_port import LogHoldings, LogStore
 from exchange.storage.refusal_port import RefusalStore
 from schemas.ids import Digest, EnvelopeId, GrantId, MemberId, ProvisionId
@@ -130,11 +132,21 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class SignedAnswer:
-    """A recipient's acknowledgement of one envelope, as the signed bytes."""
+    """A recipient's acknowledgement of one envelope, as the signed bytes; `fact` states it in the audit log."""
 
     key: EnvelopeKey
     recipient: MemberId
     signed: bytes
+    fact: AuditFact
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """The envelope in this place was sent to `member` at `time` (Unix seconds)."""
+
+    member: MemberId
+    place: int
+    time: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +198,8 @@ class DirectoryStore(Protocol):
         """Entries from index `start`, as many as fit into `max_bytes`, but at least one when there is one."""
         ...
 
-    async def append(self, entry: bytes, size: int) -> None:
-        """Add an entry to a directory of `size` entries.
+    async def append(self, entry: bytes, size: int, facts: Sequence[AuditFact] = ()) -> None:
+        """Add an entry to a directory of `size` entries, and what states it to the audit log.
 
         Raises Unavailable (directory-moved) when the directory has another size, and then adds nothing.
         """
@@ -216,15 +228,19 @@ class EnvelopeStore(Protocol):
         """
         ...
 
-    async def acknowledge(self, answers: Sequence[SignedAnswer]) -> None:
-        """Store answers by recipients of known envelopes; the first answer to one stands, later ones change nothing.
+    async def acknowledge(self, answers: Sequence[SignedAnswer], handed: Sequence[Handed] = ()) -> None:
+        """First do as `MailboxStore.pushed` does, then store answers by recipients of known envelopes.
 
-        Each becomes a notice to the sender. The ciphertext goes with the last recipient's answer.
+        The first answer to one stands, later ones change nothing. Each becomes a notice to the sender, and its fact an
+        entry of the audit log. The ciphertext goes with the last recipient's answer, which is an entry too.
         """
         ...
 
     async def expire(self, now: int) -> int:
-        """Delete ciphertexts whose time is over, take them out of the mailboxes, and say how many they were."""
+        """Delete ciphertexts whose time is over, take them out of the mailboxes, and say how many they were.
+
+        Both are entries of the audit log: for each recipient that had not answered, and for each ciphertext.
+        """
         ...
 
     async def holdings(self) -> Holdings:
@@ -244,6 +260,10 @@ class MailboxStore(Protocol):
         """
         ...
 
+    async def pushed(self, handed: Sequence[Handed]) -> int:
+        """Envelopes were handed over; for how many it is the first time: these are entries of the audit log."""
+        ...
+
     async def body(self, member: MemberId, key: EnvelopeKey) -> AsyncIterator[bytes] | None:
         """The body of an envelope that waits for `member`, in pieces; None when none does."""
         ...
@@ -257,7 +277,7 @@ class MailboxStore(Protocol):
         ...
 
 
-class RelayStore(DirectoryStore, LogStore, EnvelopeStore, MailboxStore, RefusalStore, Protocol):
+class RelayStore(DirectoryStore, LogStore, EnvelopeStore, MailboxStore, RefusalStore, AnchorStore, Protocol):
     """All of it, as one engine provides it."""
 
     async def close(self) -> None:

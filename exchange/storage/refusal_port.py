@@ -51,7 +51,7 @@ class RefusalStore(Protocol):
     """Notices of refused transfers."""
 
     async def add_refusal(self, refused: RefusedHeader, bounds: RefusalBounds) -> Kept:
-        """Keep the header and a notice for each provider, within the bounds.
+        """Keep the header and a notice for each provider, within the bounds; each notice is an entry of the audit log.
 
         Once for each provider and header: one that was kept before, seen or not, changes nothing and is not counted.
         """

@@ -4,8 +4,10 @@ import sqlite3
 from dataclasses import asdict
 from typing import Final
 
+from exchange.audit.pruned import hash_of
 from exchange.storage.log_port import AUDIT, DIRECTORY, AuditLeaf, LogHoldings, StoredCheckpoint
-from schemas.ids import EnvelopeId, MemberId
+from schemas.audit import AuditKind, read_entry
+from schemas.ids import Digest, EnvelopeId, MemberId
 from schemas.limits import DAY, HOUR
 
 # A note of 28 members has some 70 KiB, and there may be one every few seconds. Who asks late for the proof of an
@@ -14,16 +16,8 @@ _KEEP_ALL: Final = HOUR
 
 _COLUMNS: Final = "SELECT size, note, published, time, view FROM checkpoints"
 _FIRST: Final = "SELECT size, first AS note, published, time, view FROM checkpoints"
+_ABOUT: Final = "SELECT position, leaf FROM audit JOIN audit_classes ON id = class WHERE envelope = ?"
 _SAME: Final = "SELECT 1 FROM checkpoints WHERE log = old.log AND published = 1 AND view = old.view"
-
-
-def add_leaf(connection: sqlite3.Connection, envelope: int, leaf: bytes) -> None:
-    """Append the leaf of the envelope with this position."""
-    connection.execute(
-        "INSERT INTO audit (position, leaf, envelope)"
-        " VALUES ((SELECT coalesce(max(position) + 1, 0) FROM audit), ?, ?)",
-        (leaf, envelope),
-    )
 
 
 def leaf_count(connection: sqlite3.Connection) -> int:
@@ -36,6 +30,14 @@ def leaves(connection: sqlite3.Connection, start: int, max_bytes: int) -> tuple[
     return fitting(
         connection.execute("SELECT leaf FROM audit WHERE position >= ? ORDER BY position", (start,)), max_bytes
     )
+
+
+def leaf_hashes(connection: sqlite3.Connection, start: int, limit: int) -> tuple[Digest, ...]:
+    """Hashes of leaves of the audit log from `start`, also of those that were pruned."""
+    rows = connection.execute(
+        "SELECT leaf, hash FROM audit WHERE position >= ? ORDER BY position LIMIT ?", (start, limit)
+    )
+    return tuple(Digest(row["hash"]) if row["leaf"] is None else hash_of(row["leaf"]) for row in rows)
 
 
 def fitting(rows: sqlite3.Cursor, max_bytes: int) -> tuple[bytes, ...]:
@@ -52,12 +54,30 @@ def fitting(rows: sqlite3.Cursor, max_bytes: int) -> tuple[bytes, ...]:
 
 def leaf_of(connection: sqlite3.Connection, sender: MemberId, envelope: EnvelopeId) -> AuditLeaf | None:
     """The leaf of one acceptance."""
-    row = connection.execute(
-        "SELECT audit.position, leaf FROM audit JOIN envelopes ON envelopes.position = audit.envelope"
-        " WHERE sender = ? AND id = ?",
-        (sender, envelope),
-    ).fetchone()
+    row = connection.execute(f"{_ABOUT} AND kind = ? AND member = ?", (envelope, AuditKind.ACCEPTED, sender)).fetchone()
     return None if row is None else AuditLeaf(row["position"], row["leaf"])
+
+
+def answer_leaf_of(
+    connection: sqlite3.Connection, recipient: MemberId, envelope: EnvelopeId, header: Digest
+) -> AuditLeaf | None:
+    """The leaf of one acknowledgement; two senders may have chosen the same id."""
+    rows = connection.execute(f"{_ABOUT} AND kind = ? AND member = ?", (envelope, AuditKind.ACKNOWLEDGED, recipient))
+    for row in rows:
+        if read_entry(row["leaf"]).header_digest == header:
+            return AuditLeaf(row["position"], row["leaf"])
+    return None
+
+
+def newest_of(connection: sqlite3.Connection, kind: AuditKind) -> bytes | None:
+    """The newest leaf of a kind."""
+    row = connection.execute(
+        "SELECT leaf FROM audit WHERE class IN (SELECT id FROM audit_classes WHERE kind = ?)"
+        # By their class: what is asked for may be rare, and the log is long.
+        " ORDER BY +position DESC LIMIT 1",
+        (kind,),
+    ).fetchone()
+    return None if row is None else bytes(row["leaf"])
 
 
 def save(connection: sqlite3.Connection, log: str, checkpoint: StoredCheckpoint) -> None:

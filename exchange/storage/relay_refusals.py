@@ -4,7 +4,10 @@ import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from exchange.storage.audit_port import AuditFact
+from exchange.storage.audit_sqlite import insert_fact
 from exchange.storage.refusal_port import Kept, PendingRefusal, RefusalBounds, RefusedHeader
+from schemas.audit import AuditKind
 from schemas.ids import Digest, MemberId
 from schemas.limits import DAY, MIB
 
@@ -23,6 +26,8 @@ def add(connection: sqlite3.Connection, refused: RefusedHeader, bounds: RefusalB
         "INSERT INTO refusals (provider, digest, sender, rule, time) VALUES (?, ?, ?, ?, ?)",
         [(provider, refused.digest, refused.sender, rule, refused.time) for provider, rule in free],
     )
+    for provider, rule in free:
+        insert_fact(connection, _told(refused, provider, rule))
     return Kept(tuple(provider for provider, _ in free), len(new) - len(free))
 
 
@@ -63,6 +68,17 @@ def expire(connection: sqlite3.Connection, before: int) -> int:
     for digest in waited:
         _close(connection, digest, 1)
     return len(waited)
+
+
+def _told(refused: RefusedHeader, provider: MemberId, rule: str) -> AuditFact:
+    return AuditFact(
+        AuditKind.NOTICE,
+        refused.time,
+        member=provider,
+        header_digest=refused.digest,
+        reason=rule,
+        evidence=refused.header,
+    )
 
 
 def _known(connection: sqlite3.Connection, provider: MemberId, digest: Digest) -> bool:

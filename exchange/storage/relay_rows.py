@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from exchange.storage import relay_logs as logs
+from exchange.storage.audit_port import AuditFact
+from exchange.storage.audit_sqlite import insert_acceptance, insert_fact
 from exchange.storage.port import (
     Arrival,
     Depth,
     EnvelopeKey,
     Facts,
     GrantUse,
+    Handed,
     Held,
     Holdings,
     Judge,
     SignedAnswer,
 )
+from schemas.audit import AuditKind
 from schemas.ids import Digest, MemberId
 
 
@@ -112,7 +116,7 @@ def accept(
         " RETURNING position",
         *(key.sender, key.id, arrival.header_digest, verdict.receipt, verdict.time, len(arrival.recipients)),
     )
-    logs.add_leaf(connection, position, verdict.leaf)
+    insert_acceptance(connection, key.sender, key.id, verdict.time, verdict.leaf)
     connection.execute(
         "INSERT INTO contents (envelope, expires, header, body, file, size) VALUES (?, ?, ?, ?, ?, ?)",
         (position, arrival.expires, arrival.header, body, file, arrival.size),
@@ -134,7 +138,7 @@ def accept(
 def acknowledge(connection: sqlite3.Connection, answers: Sequence[SignedAnswer]) -> Removed:
     """Store the first answer of each recipient; delete what the last one was waited for."""
     removed = [position for answer in answers if (position := _acknowledge(connection, answer)) is not None]
-    return _delete_contents(connection, removed)
+    return _delete_contents(connection, removed, max((answer.fact.time for answer in answers), default=0))
 
 
 def _acknowledge(connection: sqlite3.Connection, answer: SignedAnswer) -> int | None:
@@ -152,11 +156,26 @@ def _acknowledge(connection: sqlite3.Connection, answer: SignedAnswer) -> int | 
     ).rowcount
     if not changed:
         return None
+    insert_fact(connection, answer.fact)
     connection.execute(
         "INSERT INTO notices (sender, envelope, recipient) VALUES (?, ?, ?)", (key.sender, position, answer.recipient)
     )
     left = _number(connection, "UPDATE envelopes SET open = open - 1 WHERE position = ? RETURNING open", position)
     return position if left == 0 else None
+
+
+def pushed(connection: sqlite3.Connection, handed: Sequence[Handed]) -> int:
+    """State of each envelope that it was handed over, the first time only: a session may begin as often as it likes."""
+    count = 0
+    for item in handed:
+        first = connection.execute(
+            "UPDATE deliveries SET pushed = 1 WHERE envelope = ? AND recipient = ? AND pushed = 0",
+            (item.place, item.member),
+        ).rowcount
+        if first:
+            state(connection, AuditKind.PUSHED, item.place, item.time, item.member)
+        count += first
+    return count
 
 
 def expire(connection: sqlite3.Connection, now: int, limit: int) -> Removed:
@@ -165,19 +184,32 @@ def expire(connection: sqlite3.Connection, now: int, limit: int) -> Removed:
         "SELECT envelope FROM contents WHERE expires <= ? ORDER BY expires LIMIT ?", (now, limit)
     ).fetchall()
     positions = [int(row["envelope"]) for row in found]
-    connection.executemany(
-        "UPDATE deliveries SET state = ? WHERE envelope = ? AND state = ?",
-        [(State.EXPIRED, position, State.WAITING) for position in positions],
+    for position in positions:
+        waited = connection.execute(
+            "UPDATE deliveries SET state = ? WHERE envelope = ? AND state = ? RETURNING recipient",
+            (State.EXPIRED, position, State.WAITING),
+        ).fetchall()
+        for (recipient,) in waited:
+            state(connection, AuditKind.EXPIRED, position, now, recipient)
+    return _delete_contents(connection, positions, now)
+
+
+def state(connection: sqlite3.Connection, kind: AuditKind, position: int, now: int, member: str | None = None) -> None:
+    """Write into the audit log what happened to the envelope in this place."""
+    row = connection.execute("SELECT id, header_digest FROM envelopes WHERE position = ?", (position,)).fetchone()
+    insert_fact(
+        connection,
+        AuditFact(kind, now, member=member, envelope=row["id"], header_digest=row["header_digest"]),
     )
-    return _delete_contents(connection, positions)
 
 
-def _delete_contents(connection: sqlite3.Connection, positions: Iterable[int]) -> Removed:
+def _delete_contents(connection: sqlite3.Connection, positions: Iterable[int], now: int) -> Removed:
     count = 0
     files = []
     for position in positions:
         for (file,) in connection.execute("DELETE FROM contents WHERE envelope = ? RETURNING file", (position,)):
             count += 1
+            state(connection, AuditKind.DELETED, position, now)
             if file is not None:
                 files.append(str(file))
     return Removed(count, tuple(files))

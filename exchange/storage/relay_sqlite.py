@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from exchange.errors import StoreFault, Unavailable
-from exchange.storage import relay_logs as logs
 from exchange.storage import relay_mailboxes as mailboxes
 from exchange.storage import relay_refusals as refusals
 from exchange.storage import relay_rows as rows
+from exchange.storage.audit_port import AuditFact
+from exchange.storage.audit_sqlite import insert_fact
 from exchange.storage.bodies import StagedBody, read_file, remove_all
 from exchange.storage.engine import Database
-from exchange.storage.log_port import AuditLeaf, StoredCheckpoint
 from exchange.storage.port import (
     SMALL_BODY,
     Arrival,
     EnvelopeKey,
     Facts,
+    Handed,
     Held,
     Holdings,
     Judge,
@@ -30,7 +31,8 @@ from exchange.storage.port import (
     Waiting,
 )
 from exchange.storage.refusal_port import Kept, PendingRefusal, RefusalBounds, RefusedHeader
-from schemas.ids import Digest, EnvelopeId, MemberId
+from exchange.storage.relay_sqlite_logs import SqliteLogs
+from schemas.ids import Digest, MemberId
 from schemas.relayapi import SeenItem
 
 T = TypeVar("T")
@@ -41,12 +43,12 @@ BODIES: Final = "bodies"
 _EXPIRE_AT_ONCE: Final = 200
 
 
-class SqliteRelayStore:
+class SqliteRelayStore(SqliteLogs):
     """`exchange.storage.port.RelayStore` on one machine; open it once per folder."""
 
     def __init__(self, database: Database, bodies: Path) -> None:
         """Use `open`."""
-        self._database = database
+        super().__init__(database)
         self._bodies = bodies
         self._tasks: set[asyncio.Task[Held]] = set()
 
@@ -71,46 +73,17 @@ class SqliteRelayStore:
         """See the port."""
         return await self._database.read(lambda c: rows.entries(c, start, max_bytes))
 
-    async def append(self, entry: bytes, size: int) -> None:
+    async def append(self, entry: bytes, size: int, facts: Sequence[AuditFact] = ()) -> None:
         """See the port."""
 
         def job(connection: sqlite3.Connection) -> None:
             if rows.directory_size(connection) != size:
                 raise Unavailable("directory-moved", "the directory has grown meanwhile: try again")
             connection.execute("INSERT INTO directory VALUES (?, ?)", (size, entry))
+            for fact in facts:
+                insert_fact(connection, fact)
 
         await self._database.write(job)
-
-    # Logs.
-
-    async def leaves(self, start: int, max_bytes: int) -> tuple[bytes, ...]:
-        """See the port."""
-        return await self._database.read(lambda c: logs.leaves(c, start, max_bytes))
-
-    async def leaf_count(self) -> int:
-        """See the port."""
-        return await self._database.read(logs.leaf_count)
-
-    async def leaf_of(self, sender: MemberId, envelope: EnvelopeId) -> AuditLeaf | None:
-        """See the port."""
-        return await self._database.read(lambda c: logs.leaf_of(c, sender, envelope))
-
-    async def save_checkpoint(self, log: str, checkpoint: StoredCheckpoint) -> None:
-        """See the port."""
-        await self._database.write(lambda c: logs.save(c, log, checkpoint))
-
-    async def settle(self) -> None:
-        """See the port."""
-        # There is one writer: what was given to it before this has ended when this has.
-        await self._database.write(lambda _: None)
-
-    async def newest_checkpoint(self, log: str, published: bool) -> StoredCheckpoint | None:
-        """See the port."""
-        return await self._database.read(lambda c: logs.newest(c, log, published))
-
-    async def covering_checkpoint(self, log: str, position: int) -> StoredCheckpoint | None:
-        """See the port."""
-        return await self._database.read(lambda c: logs.covering(c, log, position))
 
     # Envelopes.
 
@@ -146,9 +119,14 @@ class SqliteRelayStore:
             await body.remove()
         return held
 
-    async def acknowledge(self, answers: Sequence[SignedAnswer]) -> None:
+    async def acknowledge(self, answers: Sequence[SignedAnswer], handed: Sequence[Handed] = ()) -> None:
         """See the port."""
-        await self._write_and_remove(lambda c: rows.acknowledge(c, answers))
+
+        def job(connection: sqlite3.Connection) -> rows.Removed:
+            rows.pushed(connection, handed)
+            return rows.acknowledge(connection, answers)
+
+        await self._write_and_remove(job)
 
     async def expire(self, now: int) -> int:
         """See the port."""
@@ -177,6 +155,10 @@ class SqliteRelayStore:
         if found is None or isinstance(found, bytes):
             return None if found is None else _once(found)
         return await read_file(self._bodies / found)
+
+    async def pushed(self, handed: Sequence[Handed]) -> int:
+        """See the port."""
+        return await self._database.write(lambda c: rows.pushed(c, handed))
 
     async def notices(self, member: MemberId, skip: Collection[int], limit: int) -> tuple[PendingNotice, ...]:
         """See the port."""

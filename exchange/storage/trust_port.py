@@ -3,7 +3,7 @@
 Times are Unix seconds, notes are signed notes as they came.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,11 +67,17 @@ class TrustStore(Protocol):
         ...
 
     async def adopt(
-        self, position: int, entries: Sequence[bytes], checkpoint: KeptCheckpoint, alarms: tuple[Alarm, ...]
+        self,
+        position: int,
+        entries: Sequence[bytes],
+        checkpoint: KeptCheckpoint,
+        alarms: tuple[Alarm, ...],
+        lasting: Collection[int] = (),
     ) -> None:
         """Append verified entries of the directory at `position`, with the checkpoint under which they stand.
 
-        Of a size that is kept already, only the later note is new. Notes older than `latest` by MAX_LIFE and more go.
+        Of a size that is kept already, only the later note is new. Notes older than `latest` by MAX_LIFE and more go,
+        but for the later one of each size in `lasting`: evidence of before something ended rests on it.
         """
         ...
 
@@ -111,7 +117,7 @@ class HandStore(Protocol):
         """Whom nothing is sent, by code."""
         ...
 
-    async def release(self, member: str) -> bool:
+    async def release(self, member: str, now: int) -> bool:
         """Send to this member again; False when nothing was held back."""
         ...
 
@@ -119,7 +125,7 @@ class HandStore(Protocol):
         """Revocations that reached this node by hand: directory entries."""
         ...
 
-    async def obey(self, entry: bytes) -> None:
+    async def obey(self, entry: bytes, now: int) -> None:
         """Keep such a revocation."""
         ...
 

@@ -13,9 +13,9 @@ from typing import Final
 from exchange.consent.authorise import authorise
 from exchange.consent.decision import Decision, Ledger, Refusal, Rule
 from exchange.errors import Invalid
-from keys.digests import header_digest
 from keys.directory import Directory
 from keys.origin import LeastSize, origins_of, unbounded
+from keys.receipts import receipt_covers, receipt_date_fault, receipt_size_fault
 from keys.verify import Moment, VerifiedHeader, provision_fault, verify_header, verify_receipt
 from schemas.canon import decode
 from schemas.envelope import Core, Header, decode_header
@@ -69,8 +69,8 @@ class JudgedRefusal:
     Attributes:
         receipt: the relay's, when there is one.
         decision: what `authorise` says of the transfer, with an empty account of uses.
-        earliest: without a receipt, the same for the moment when the header was made: its sender may have offered it
-            then, and whoever tells of it chose the later time.
+        earliest: the same for the moment when the header was made: its sender may have offered it then, and the later
+            time is the word of the relay, or of whoever tells of it.
         faulty: for each Provision of the header, the provider whose signature does not hold; None: all hold.
     """
 
@@ -79,14 +79,19 @@ class JudgedRefusal:
     time: int
     receipt: Receipt | None
     decision: Decision
-    earliest: Decision | None
+    earliest: Decision
     faulty: tuple[MemberId | None, ...]
 
     @property
     def agrees(self) -> bool:
         """Whether `authorise` refuses the transfer here by the same rule; when not, this judge cannot tell."""
-        decisions = (self.decision,) if self.earliest is None else (self.decision, self.earliest)
+        decisions = (self.decision, self.earliest)
         return all(any(refusal.rule is self.rule for refusal in one.refusals) for one in decisions)
+
+    @property
+    def decided(self) -> int:
+        """When it was refused, or accepted, as who refused it, or the relay, states (Unix seconds)."""
+        return self.time if self.receipt is None else self.receipt.time
 
     @property
     def lawful(self) -> bool:
@@ -121,7 +126,7 @@ def judge_refused(
     receipt, at = None, refused.time
     if refused.receipt is not None:
         signed = decode(SIGNED_RECEIPT, refused.receipt, MAX_SMALL_OBJECT)
-        receipt, at = _receipt(signed, header, directory), signed.receipt.time
+        receipt, at = _receipt(signed, header, directory, least_size), signed.receipt.time
         directory = directory.as_of(receipt.directory_size)
     verified = verify_header(header, directory, at)
     origins = origins_of(header.core.origins, directory, least_size)
@@ -129,10 +134,8 @@ def judge_refused(
     faults = (provision_fault(signed, moment) for signed in header.core.provisions)
     faulty = tuple(None if fault is None else fault[0] for fault in faults)
     decision = authorise(verified, directory, Ledger(origins=origins), at)
-    earliest = None
-    if receipt is None:
-        made = header.core.created
-        earliest = authorise(verified, _as_known(directory, least_size(made)), Ledger(origins=origins), made)
+    made = header.core.created
+    earliest = authorise(verified, _as_known(directory, least_size(made)), Ledger(origins=origins), made)
     return JudgedRefusal(verified, rule, refused.time, receipt, decision, earliest, faulty)
 
 
@@ -147,10 +150,14 @@ def receipt_of(refused: RefusedTransfer) -> Receipt | None:
     return None if refused.receipt is None else decode(SIGNED_RECEIPT, refused.receipt, MAX_SMALL_OBJECT).receipt
 
 
-def _receipt(signed: SignedReceipt, header: Header, directory: Directory) -> Receipt:
+def _receipt(signed: SignedReceipt, header: Header, directory: Directory, least_size: LeastSize) -> Receipt:
+    """One that the relay may have given for this header; whoever judges later asks for no more, and for no less."""
     receipt = verify_receipt(signed, directory)
-    if receipt.header_digest != header_digest(header):
+    if not receipt_covers(receipt, header):
         raise _false("its receipt is for another envelope")
+    why = receipt_date_fault(receipt, header, receipt.time) or receipt_size_fault(receipt, least_size)
+    if why is not None:
+        raise _false(why)
     return receipt
 
 

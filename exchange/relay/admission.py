@@ -1,14 +1,15 @@
 """Who may take up how much at once, how often, and which signed requests were seen already. Bounds are in `limits`."""
 
-import ipaddress
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 
+from exchange.audit.pseudonym import network_of
 from exchange.errors import ExchangeError, TooMany, Unauthenticated, Unavailable
 from exchange.relay.limits import MAX_MEMBER_NONCES, MAX_RATED_ADDRESSES
 from schemas.ids import MemberId
+from schemas.limits import MAX_MEMBERS
 
 
 class Places:
@@ -51,17 +52,6 @@ class Newcomers:
             yield unknown.close
 
 
-def network_of(peer: str | None) -> str:
-    """What counts as one address: an IPv4 address, an IPv6 network of 64 bits, or all that have none."""
-    try:
-        address = ipaddress.ip_address(peer or "")
-    except ValueError:
-        return ""
-    if isinstance(address, ipaddress.IPv6Address):
-        return address.ipv4_mapped.compressed if address.ipv4_mapped else address.packed[:8].hex()
-    return address.compressed
-
-
 @dataclass(frozen=True, slots=True)
 class UploadBounds:
     """Uploads at once: in all, from one address while the sender is not known, of one member, of its large bodies."""
@@ -85,14 +75,15 @@ class UploadSlots:
     def upload(self, peer: str | None) -> Iterator["Upload"]:
         """A place while the sender is not known. Raises Unavailable (uploads-busy)."""
         with self._newcomers.place(peer) as known:
-            yield Upload(self._members, self._large, known)
+            yield Upload(self._members, self._large, known, peer)
 
 
 class Upload:
     """One upload's place."""
 
-    def __init__(self, members: Places, large: Places, known: Callable[[], None]) -> None:
-        """Made by `UploadSlots.upload`."""
+    def __init__(self, members: Places, large: Places, known: Callable[[], None], peer: str | None) -> None:
+        """Made by `UploadSlots.upload`; `peer` is the sender's address."""
+        self.peer = peer
         self._members = members
         self._large = large
         self._known = known
@@ -109,26 +100,50 @@ def _member_busy(what: str) -> Callable[[str], ExchangeError]:
     return lambda member: TooMany("member-uploads-busy", f"{member} has too many {what} under way: wait for one to end")
 
 
+class _Buckets:
+    """So much a second of one key, of which much may come at once (a token bucket for each)."""
+
+    def __init__(self, per_second: float, at_once: int, most: int) -> None:
+        """Remember `most` keys; of more, those that have been quiet for longest begin anew."""
+        self._per_second = per_second
+        self._at_once = at_once
+        self._most = most
+        self._seen: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, key: str, now: float, cost: int) -> bool:
+        """Count `cost` at `now`, seconds of a clock that only goes forward; False when there is not so much left."""
+        left, at = self._seen.pop(key, (float(self._at_once), now))
+        left = min(float(self._at_once), left + (now - at) * self._per_second)
+        self._seen[key] = (left - cost if left >= cost else left, now)
+        if len(self._seen) > self._most:
+            self._seen.popitem(last=False)
+        return left >= cost
+
+
 class Rates:
-    """Requests of one address, so many a second, of which many may come at once (a token bucket for each)."""
+    """Requests of one address, so many a second, of which many may come at once."""
 
     def __init__(self, per_second: float, at_once: int, addresses: int = MAX_RATED_ADDRESSES) -> None:
         """Remember so many addresses; of more, those that have been quiet for longest begin anew."""
-        self._per_second = per_second
-        self._at_once = at_once
-        self._addresses = addresses
-        self._seen: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._buckets = _Buckets(per_second, at_once, addresses)
 
     def take(self, peer: str | None, now: float) -> None:
         """Count one request at `now`, seconds of a clock that only goes forward. Raises TooMany."""
-        key = network_of(peer)
-        left, at = self._seen.pop(key, (float(self._at_once), now))
-        left = min(float(self._at_once), left + (now - at) * self._per_second)
-        self._seen[key] = (left - 1 if left >= 1 else left, now)
-        if len(self._seen) > self._addresses:
-            self._seen.popitem(last=False)
-        if left < 1:
+        if not self._buckets.take(network_of(peer), now, 1):
             raise TooMany("too-many-requests", "too many requests from this address: slow down")
+
+
+class AnchorQuota:
+    """Leaves of one member's log, so many a second, of which many may come at once."""
+
+    def __init__(self, per_second: float, at_once: int) -> None:
+        """For every member."""
+        self._buckets = _Buckets(per_second, at_once, MAX_MEMBERS)
+
+    def take(self, member: MemberId, leaves: int, now: float) -> None:
+        """Count these leaves at `now`. Raises TooMany (anchor-quota)."""
+        if not self._buckets.take(member, now, leaves):
+            raise TooMany("anchor-quota", f"{member} anchors too many leaves at once: wait a while")
 
 
 class NonceMemory:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from exchange.errors import Invalid
 from exchange.relay import limits
-from schemas.limits import MAX_BODY
+from schemas.limits import MAX_BODY, MIN_KEPT_DAYS
 
 FILE: Final = "relay.toml"
 
@@ -69,6 +69,15 @@ class ForeignWitness(BaseModel):
     """Its verifier keys (signed-note), for cosignatures with Ed25519 or ML-DSA-44."""
 
 
+class Audit(BaseModel):
+    """The relay's audit log."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    keep_days: Annotated[int, Field(ge=MIN_KEPT_DAYS)] | None = None
+    """How long entries are kept whole; `cbm audit prune --policy` removes older ones. Unset: for good."""
+
+
 class RelaySettings(BaseModel):
     """Everything that `cbm relay run` reads."""
 
@@ -101,6 +110,8 @@ class RelaySettings(BaseModel):
     """Witnesses that are no members' nodes."""
     limits: Limits = Limits()
     """Bounds on what others may send."""
+    audit: Audit = Audit()
+    """The audit log."""
 
     @model_validator(mode="after")
     def _transport(self) -> "RelaySettings":

@@ -32,12 +32,13 @@ from keys.directory import Directory, extend
 from keys.errors import DirectoryFull, KeyFault
 from keys.origin import origins_of, unbounded
 from keys.verify import VerifiedHeader, verify_bytes, verify_header
+from schemas.audit import AuditKind
 from schemas.canon import decode, encode
 from schemas.contexts import Context
 from schemas.envelope import Core, Header
 from schemas.ids import Digest, KeyId, MemberId
 from schemas.limits import LOG_BY, MAX_SMALL_OBJECT
-from schemas.origin import ACCEPTANCE, Acceptance, AuditKind
+from schemas.origin import ACCEPTANCE, Acceptance
 from schemas.receipt import Acknowledgement, Receipt
 from schemas.relayapi import SESSION_STATEMENT, Challenge, Proof, SessionStatement
 from schemas.statement import DirectoryEntry
@@ -204,6 +205,15 @@ class BodyCheck:
             raise Invalid("body-digest", "the body is not the one that the header names")
 
 
+class ClockOff(Unauthenticated):
+    """What a member's node has signed is not of this time: its clock is off, or the relay's."""
+
+    def __init__(self, code: str, member: MemberId, detail: str) -> None:
+        """`member`: whose signature holds."""
+        super().__init__(code, f"{detail}: check both clocks")
+        self.member = member
+
+
 def check_acknowledgement(ack: Acknowledgement, standing: Digest | None, is_recipient: bool) -> None:
     """May this acknowledgement, whose signature holds, be stored? Raises NotFound, Forbidden or Conflict.
 
@@ -233,8 +243,6 @@ def check_proof(
         raise Unauthenticated("session-relay", "the proof is for another relay")
     if statement.tls_digest != tls_digest:
         raise Unauthenticated("session-certificate", "the node saw another certificate than this relay shows")
-    if abs(statement.time - now) > SESSION_SKEW:
-        raise Unauthenticated("session-time", "the proof's time is too far from the relay's: check both clocks")
     try:
         verify_bytes(
             directory,
@@ -247,6 +255,8 @@ def check_proof(
         )
     except KeyFault as fault:
         raise Unauthenticated("session-signature", str(fault)) from None
+    if abs(statement.time - now) > SESSION_SKEW:
+        raise ClockOff("session-time", statement.member, "the proof's time is too far from the relay's")
     return statement
 
 

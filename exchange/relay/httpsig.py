@@ -16,6 +16,7 @@ from http_message_signatures.exceptions import HTTPMessageSignaturesException
 
 from exchange.errors import Unauthenticated
 from exchange.relay.admission import NonceMemory
+from exchange.relay.core import ClockOff
 from exchange.relay.limits import MAX_NONCE, REQUEST_AGE, SESSION_SKEW
 from keys.directory import Directory
 from keys.errors import KeyFault
@@ -103,22 +104,24 @@ class RequestVerifier:
         if len(results) != 1:
             raise Unauthenticated("request-signature", "exactly one signature is expected")
         parameters = results[0].parameters
-        expires = _check_times(parameters, now)
+        member = parse_keyid(str(parameters["keyid"])).member
+        expires = _check_times(parameters, member, now)
         nonce = parameters.get("nonce")
         if not isinstance(nonce, str) or not 16 <= len(nonce) <= MAX_NONCE:
             raise Unauthenticated("request-nonce", f"a nonce of 16 to {MAX_NONCE} characters is required")
-        member = parse_keyid(str(parameters["keyid"])).member
         self._nonces.remember(member, nonce, expires, now)
         return member
 
 
-def _check_times(parameters: Mapping[str, int | str], now: int) -> int:
+def _check_times(parameters: Mapping[str, int | str], member: MemberId, now: int) -> int:
     """The signature's end, after which its nonce need not be remembered."""
     created, expires = parameters.get("created"), parameters.get("expires")
     if not isinstance(created, int) or not isinstance(expires, int):
         raise Unauthenticated("request-time", "created and expires are required")
     if created > now + SESSION_SKEW or expires < now:
-        raise Unauthenticated("request-time", "the signature is not valid at this time: check the clock, sign anew")
+        if abs(created - now) > SESSION_SKEW:
+            raise ClockOff("request-time", member, "the request was not signed at this time")
+        raise Unauthenticated("request-time", "the signature is not valid any more: sign anew")
     if expires - created > REQUEST_AGE:
         raise Unauthenticated("request-time", f"a signature may be good for {REQUEST_AGE} s at most")
     return expires

@@ -15,12 +15,14 @@ from exchange.logs import get_logger
 from exchange.relay import core
 from exchange.relay.admission import Upload, UploadBounds, UploadSlots
 from exchange.relay.config import Limits
+from exchange.relay.journal import Fault, Journal, attributable
 from exchange.relay.keeper import DirectoryKeeper
 from exchange.relay.limits import SMALL_HEADER
 from exchange.relay.metrics import Metrics
 from exchange.relay.refusals import Refusals
 from exchange.relay.registry import Sessions
 from exchange.relay.tlog import SignCheckpoint
+from exchange.storage.audit_port import AuditFact
 from exchange.storage.port import (
     SMALL_BODY,
     Arrival,
@@ -36,6 +38,7 @@ from exchange.storage.port import (
 from keys.digests import header_digest
 from keys.errors import KeyFault
 from keys.verify import verify_acknowledgement, verify_header
+from schemas.audit import AuditKind
 from schemas.canon import decode, encode
 from schemas.contexts import Context
 from schemas.envelope import Core, Header, decode_header
@@ -45,7 +48,6 @@ from schemas.limits import MAX_SMALL_OBJECT
 from schemas.receipt import RECEIPT, SIGNED_ACKNOWLEDGEMENT, SIGNED_RECEIPT, Acknowledgement, SignedReceipt
 
 T = TypeVar("T")
-Fault = ExchangeError | KeyFault | DecodeError
 _FAULTS: Final = (ExchangeError, KeyFault, DecodeError)
 
 log = get_logger("relay")
@@ -80,9 +82,9 @@ class Intake:
         sessions: Sessions,
         metrics: Metrics,
         limits: Limits,
-        accepted: Callable[[], None],
+        journal: Journal,
     ) -> None:
-        """All that it works with; it owns none of it. `accepted` is called after each acceptance."""
+        """All that it works with; it owns none of it."""
         self._store = store
         self._keeper = keeper
         self._identity = identity
@@ -90,7 +92,7 @@ class Intake:
         self._sessions = sessions
         self._metrics = metrics
         self._limits = limits
-        self._accepted = accepted
+        self._journal = journal
         self._refusals = Refusals(store, sessions, metrics)
         self._quotas = core.Quotas(limits.sender_bytes, limits.mailbox_bytes)
         self.slots = UploadSlots(
@@ -106,13 +108,20 @@ class Intake:
         the header for the providers.
         """
         started = perf_counter()
-        header = await _beside(header_bytes, partial(decode_header, header_bytes))
+        try:
+            header = await _beside(header_bytes, partial(decode_header, header_bytes))
+        except DecodeError as fault:
+            self._journal.unattributed(fault, upload.peer)
+            raise
         try:
             receipt = await self._submit(_arrival(header_bytes, header), header, pieces, upload)
         except _FAULTS as fault:
             code = fault_code(fault)
             self._metrics.refused.labels(code).inc()
-            log.info("envelope.refused", envelope=header.core.id.hex(), sender=header.core.sender, code=code)
+            if attributable(fault):
+                await self._journal.refused(fault, header.core.sender, header.core.id, header_digest(header))
+            else:
+                self._journal.unattributed(fault, upload.peer)
             if isinstance(fault, core.NotConsented):
                 await self._refusals.tell(header_bytes, header.core, fault)
             raise
@@ -179,8 +188,7 @@ class Intake:
             return self._repeated(held.receipt)
         self._metrics.accepted.inc()
         self._metrics.body_bytes.inc(envelope.body_size)
-        log.info("envelope.accepted", envelope=envelope.id.hex(), sender=envelope.sender, size=envelope.body_size)
-        self._accepted()
+        self._journal.grew()
         self._sessions.wake(held.recipients)
         return held.receipt
 
@@ -205,22 +213,35 @@ class Intake:
             try:
                 digest = None if standing is None else standing.header_digest
                 core.check_acknowledgement(ack, digest, standing is not None and ack.recipient in standing.recipients)
-                answers.append(SignedAnswer(_key(ack), ack.recipient, raw))
+                answers.append(SignedAnswer(_key(ack), ack.recipient, raw, self._fact(ack, raw)))
             except ExchangeError as fault:
                 faults.append(fault)
         if answers:
-            await self._store.acknowledge(answers)
+            async with self._journal.handing_over() as handed:
+                await self._store.acknowledge(answers, handed)
             self._answered(answers)
         for refused in faults:
+            self._journal.unattributed(refused, None)
             log.warning("acknowledgement.refused", code=fault_code(refused))
         return faults
+
+    def _fact(self, ack: Acknowledgement, raw: bytes) -> AuditFact:
+        return AuditFact(
+            AuditKind.ACKNOWLEDGED,
+            self._clock.now(),
+            member=ack.recipient,
+            envelope=ack.envelope,
+            header_digest=ack.header_digest,
+            reason=ack.outcome.name,
+            evidence=raw,
+            directory_size=self._keeper.witnessed().size,
+        )
 
     def _answered(self, answers: Iterable[SignedAnswer]) -> None:
         for answer in answers:
             self._metrics.acknowledged.inc()
             self._sessions.answered(answer.recipient, answer.key)
             self._sessions.wake([answer.key.sender])
-            log.info("envelope.answered", envelope=answer.key.id.hex(), sender=answer.key.sender)
 
 
 def fault_code(fault: Fault) -> str:

@@ -4,15 +4,19 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 
+from exchange.clock import Clock
 from exchange.errors import ExchangeError, StoreFault, Unavailable
 from exchange.relay.core import extended
 from exchange.relay.limits import DIRECTORY_BYTES
+from exchange.storage.audit_port import AuditFact
 from exchange.storage.port import DirectoryStore
 from keys.directory import Directory, begin, extend
 from keys.errors import KeyFault
+from schemas.audit import AuditKind
+from schemas.charter import Charter
 from schemas.errors import DecodeError
 from schemas.ids import Digest, KeyId
-from schemas.statement import read_entry
+from schemas.statement import DirectoryEntry, read_entry
 
 
 class DirectoryKeeper:
@@ -22,8 +26,11 @@ class DirectoryKeeper:
     view under the newest checkpoint that a quorum has cosigned, which nobody can deny to have been shown.
     """
 
-    def __init__(self, store: DirectoryStore, directory: Directory, places: dict[bytes, int], relay: KeyId) -> None:
+    def __init__(
+        self, store: DirectoryStore, directory: Directory, places: dict[bytes, int], relay: KeyId, clock: Clock
+    ) -> None:
         """Use `load`."""
+        self._clock = clock
         self._store = store
         self._relay = relay
         self._places = places
@@ -32,7 +39,7 @@ class DirectoryKeeper:
         self.published: Directory | None = None
 
     @classmethod
-    async def load(cls, store: DirectoryStore, pinned: Digest, relay: KeyId) -> "DirectoryKeeper":
+    async def load(cls, store: DirectoryStore, pinned: Digest, relay: KeyId, clock: Clock) -> "DirectoryKeeper":
         """Read and verify all that the store of this relay holds.
 
         Raises StoreFault when it is not a directory under this charter.
@@ -45,7 +52,7 @@ class DirectoryKeeper:
             directory = await asyncio.to_thread(_grown, directory, raw, pinned)
         if directory is None:
             raise StoreFault("no-charter", "the relay has no charter yet: install it with `cbm relay charter FILE`")
-        return cls(store, directory, places, relay)
+        return cls(store, directory, places, relay, clock)
 
     def witnessed(self) -> Directory:
         """The view to decide by. Raises Unavailable while no quorum has cosigned any."""
@@ -69,10 +76,16 @@ class DirectoryKeeper:
             entry = read_entry(raw)
             grown = await asyncio.to_thread(extended, self.current, entry, self._relay)
             index = self.current.size
-            await self._store.append(raw, index)
+            await self._store.append(raw, index, [_fact(raw, entry, index, self._clock.now())])
             self._places[digest] = index
             self.current = grown
             return index
+
+
+def _fact(raw: bytes, entry: DirectoryEntry, index: int, now: int) -> AuditFact:
+    kind = entry.kind.name.lower().replace("_", "-")
+    member = None if isinstance(entry.statement, Charter) else entry.statement.member
+    return AuditFact(AuditKind.DIRECTORY_ENTRY, now, member=member, reason=kind, evidence=raw, count=index)
 
 
 def _grown(directory: Directory | None, raw: Sequence[bytes], pinned: Digest) -> Directory:

@@ -97,11 +97,31 @@ WITNESS_AGAIN: Final = 30
 WITNESS_BYTES: Final = relayapi.MAX_WITNESS_ANSWER
 # Leaves read at once while a log grows.
 LEAVES_BYTES: Final = 4 * MIB
+# And hashes of leaves when the relay starts.
+LEAF_HASHES: Final = 4096
 # Requests of the open log from one address (429 `too-many-requests`): 28 nodes behind one address that ask every few
 # seconds stay far below; a monitor that begins fetches a thousand tiles in some seconds.
 LOG_RATE: Final = 50
 LOG_AT_ONCE: Final = 1000
 MAX_RATED_ADDRESSES: Final = 4096
+
+# Entries of the audit log about one member and one kind of act in a minute that it could cause without end (refused
+# envelopes, sessions); the rest is counted. And callers that are told apart in a minute's counts.
+SINGLE_ENTRIES: Final = 32
+ADDRESSES_APART: Final = 256
+
+# Entries about envelopes that were sent wait this long for one transaction (seconds).
+HANDED_EVERY: Final = 0.25
+
+# Leaves of one member's log that are anchored (429 `anchor-quota`), 32 bytes each: a busy node makes some a second, and
+# one that was away has millions. An anchor of few leaves counts as so many, for it is an entry of the audit log.
+ANCHOR_RATE: Final = 200
+ANCHOR_AT_ONCE: Final = 4_000_000
+ANCHOR_LEAST: Final = 64
+# Hashes in one answer, 128 KiB.
+ANCHOR_HASHES: Final = 4096
+# Contradictions that are kept of one member: one is enough, and more show how it went on.
+MAX_FORKS: Final = 16
 
 # Ciphertexts whose time is over are deleted this often (seconds).
 SWEEP_INTERVAL: Final = 30

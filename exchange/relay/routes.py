@@ -9,33 +9,33 @@ GET  /v1/bodies/{sender}/{id}  signed -> ciphertext
 POST /v1/acknowledgements      Acks -> 204
 POST /v1/notices               signed, Seen -> 204
 POST /v1/refusals              signed, RefusalsSeen -> 204
-GET  /healthz /readyz /metrics
 """
 
 import asyncio
 from asyncio import IncompleteReadError
 from collections.abc import AsyncIterator, Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
 
 from exchange.clock import Clock
-from exchange.errors import ExchangeError, Malformed, NotFound, TooLarge, TooSlow
+from exchange.errors import ExchangeError, Malformed, NotFound, TooLarge, TooSlow, Unauthenticated
 from exchange.relay.admission import Newcomers
 from exchange.relay.config import RelaySettings
 from exchange.relay.httpsig import RequestVerifier
 from exchange.relay.intake import Intake, RelayIdentity
+from exchange.relay.journal import Journal
 from exchange.relay.keeper import DirectoryKeeper
 from exchange.relay.limits import DIRECTORY_BYTES, HEARTBEAT
 from exchange.relay.metrics import Metrics
 from exchange.relay.refusals import notice_of
 from exchange.relay.registry import Sessions
-from exchange.relay.session import Session, deliver, refuse, shake_hands
+from exchange.relay.session import Peer, Session, deliver, refuse, shake_hands
 from exchange.relay.tlog_both import Logs
 from exchange.relay.window import Window
 from exchange.storage.port import EnvelopeKey, RelayStore
+from keys.errors import KeyFault
 from schemas.canon import decode, encode
 from schemas.envelope import frame_prefix, header_length
 from schemas.errors import DecodeError
@@ -82,6 +82,7 @@ class Services:
     handshakes: Newcomers
     tls_digest: Digest | None
     logs: Logs
+    journal: Journal
 
 
 class Routes:
@@ -104,9 +105,6 @@ class Routes:
                 web.post(PATH_ACKS, self.post_acknowledgements),
                 web.post(PATH_NOTICES, self.post_notices),
                 web.post(PATH_REFUSALS, self.post_refusals),
-                web.get("/healthz", self.healthz),
-                web.get("/readyz", self.readyz),
-                web.get("/metrics", self.metrics),
             ]
         )
 
@@ -129,12 +127,17 @@ class Routes:
 
     async def post_directory(self, request: web.Request) -> web.Response:
         """Append an entry."""
-        raw = await self._read(request, MAX_DIRECTORY_ENTRY)
-        index = await self._s.keeper.append(raw)
+        raw = await self.read(request, MAX_DIRECTORY_ENTRY)
+        try:
+            index = await self._s.keeper.append(raw)
+        except (ExchangeError, KeyFault, DecodeError) as fault:
+            self._s.journal.unattributed(fault, request.remote)
+            raise
         size = self._s.keeper.current.size
         self._s.metrics.directory_size.set(size)
         self._s.sessions.end_untrusted(self._s.keeper.current)
         self._s.logs.directory.grew()
+        self._s.journal.grew()
         return web.json_response({"index": index, "size": size})
 
     async def session(self, request: web.Request) -> web.StreamResponse:
@@ -144,8 +147,9 @@ class Routes:
         try:
             with s.handshakes.place(request.remote):
                 await socket.prepare(request)
-                peer = await shake_hands(socket, s.identity, s.keeper, s.tls_digest, s.clock)
-            await Session(socket, peer, s.store, s.intake, s.clock, s.metrics, s.logs.answered).run(s.sessions)
+                peer = await self._welcomed(socket, request.remote)
+            session = Session(socket, peer, s.store, s.intake, s.clock, s.metrics, s.logs.answered, s.journal)
+            await session.run(s.sessions)
         except (ExchangeError, DecodeError) as fault:
             if not socket.prepared:
                 raise
@@ -153,6 +157,15 @@ class Routes:
         except ConnectionError:
             pass
         return socket
+
+    async def _welcomed(self, socket: web.WebSocketResponse, remote: str | None) -> Peer:
+        s = self._s
+        try:
+            peer = await shake_hands(socket, s.identity, s.keeper, s.tls_digest, s.clock)
+        except (ExchangeError, DecodeError) as fault:
+            s.journal.denied(fault, remote)
+            raise
+        return replace(peer, remote=remote)
 
     async def get_mailbox(self, request: web.Request) -> web.Response:
         """What waits for the member that asks."""
@@ -162,8 +175,11 @@ class Routes:
         items = await self._s.store.waiting(member, now, window.lanes(), (), MAX_FRAME)
         notices = await self._s.store.notices(member, (), MAX_ACKS)
         refusals = await self._s.store.refusals(member, (), MAX_PULLED_REFUSALS)
+        taken = list(window.take(items, now))
+        for item in taken:
+            self._s.journal.handed(member, item.place)
         mailbox = Mailbox(
-            tuple(deliver(item) for item in window.take(items, now)),
+            tuple(deliver(item) for item in taken),
             tuple(notice.signed for notice in notices),
             tuple(notice_of(item) for item in refusals) or None,
         )
@@ -184,7 +200,7 @@ class Routes:
 
     async def post_acknowledgements(self, request: web.Request) -> web.Response:
         """Acknowledgements, each of which says itself by whom it is."""
-        raw = await self._read(request, _MAX_ACKS)
+        raw = await self.read(request, _MAX_ACKS)
         faults = await self._s.intake.acknowledge(decode(ACKS, raw, _MAX_ACKS).acknowledgements)
         if faults:
             raise faults[0]
@@ -192,39 +208,25 @@ class Routes:
 
     async def post_notices(self, request: web.Request) -> web.Response:
         """The member that asks has these notices on file."""
-        raw = await self._read(request, _MAX_ACKS)
+        raw = await self.read(request, _MAX_ACKS)
         member = self.signed(request, raw)
         await self._s.store.seen(member, decode(SEEN, raw, _MAX_ACKS).items)
         return web.Response(status=204)
 
     async def post_refusals(self, request: web.Request) -> web.Response:
         """The member that asks has dealt with these refused transfers."""
-        raw = await self._read(request, _MAX_ACKS)
+        raw = await self.read(request, _MAX_ACKS)
         member = self.signed(request, raw)
         await self._s.store.refusals_seen(member, decode(REFUSALS_SEEN, raw, _MAX_ACKS).digests)
         return web.Response(status=204)
 
-    async def healthz(self, _request: web.Request) -> web.Response:
-        """The process answers."""
-        return web.json_response({"status": "ok"})
-
-    async def readyz(self, _request: web.Request) -> web.Response:
-        """The store answers too."""
-        await self._s.store.entries(0, 1)
-        directory = self._s.logs.directory.published
-        sizes = {
-            "directory_size": self._s.keeper.current.size,
-            "published_size": 0 if directory is None else directory.checkpoint.size,
-        }
-        return web.json_response({"status": "ready", **sizes})
-
-    async def metrics(self, _request: web.Request) -> web.Response:
-        """Prometheus's text format."""
-        return web.Response(body=self._s.metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4"})
-
     def signed(self, request: web.Request, body: bytes) -> MemberId:
         """The member that signed this request. Raises Unauthenticated or TooMany."""
-        return self._s.requests.verify(request, body, self._s.keeper.current, self._s.clock.now())
+        try:
+            return self._s.requests.verify(request, body, self._s.keeper.current, self._s.clock.now())
+        except Unauthenticated as fault:
+            self._s.journal.denied(fault, request.remote)
+            raise
 
     async def _read_header(self, request: web.Request) -> bytes:
         try:
@@ -233,7 +235,8 @@ class Routes:
             raise TooLarge("header-size", "the frame states a header that no envelope may have") from None
         return await request.content.readexactly(size)
 
-    async def _read(self, request: web.Request, limit: int) -> bytes:
+    async def read(self, request: web.Request, limit: int) -> bytes:
+        """The body of a request. Raises TooLarge, TooSlow or Malformed."""
         if (request.content_length or 0) > limit:
             raise TooLarge("too-large", f"at most {limit} bytes are expected here")
         raw = await self._in_time(request.read(), "the request")
@@ -269,17 +272,3 @@ def _envelope_key(request: web.Request) -> EnvelopeKey:
     if len(raw) != 16:
         raise Malformed("bad-envelope-id", "the path ends in the sender's code and 32 hexadecimal digits")
     return key
-
-
-def counting(metrics: Metrics) -> Middleware:
-    """A middleware that counts requests by the route's pattern, so that no id becomes a label."""
-
-    @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        response = await handler(request)
-        resource = request.match_info.route.resource
-        route = "none" if resource is None else resource.canonical
-        metrics.requests.labels(route, str(response.status)).inc()
-        return response
-
-    return middleware

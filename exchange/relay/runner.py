@@ -76,12 +76,14 @@ async def _sweep(app: RelayApp, interval: float) -> None:
         try:
             count = await app.store.expire(app.clock.now())
             untold = await app.store.expire_refusals(app.clock.now() - REFUSAL_LIFE)
+            await app.journal.flush()
         except ExchangeError as fault:
             log.warning("sweep.failed", code=fault.code)
         else:
             if count:
                 app.metrics.expired.inc(count)
                 log.info("envelopes.expired", count=count)
+                app.journal.grew()
                 app.sessions.wake_all()
             if untold:
                 log.warning("refusals.expired", count=untold)

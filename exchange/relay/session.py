@@ -18,6 +18,7 @@ from exchange.errors import ExchangeError, Malformed, TooSlow, Unauthenticated
 from exchange.logs import get_logger
 from exchange.relay.core import check_proof, check_session_key
 from exchange.relay.intake import Intake, RelayIdentity, fault_code
+from exchange.relay.journal import Journal
 from exchange.relay.keeper import DirectoryKeeper
 from exchange.relay.limits import NOTICE_WINDOW, PROOF_TIMEOUT, PUSH_BYTES, REFUSAL_WINDOW, UNANSWERED
 from exchange.relay.metrics import Metrics
@@ -56,10 +57,11 @@ log = get_logger("relay.session")
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Whose node a session is with, and the signing key by which it proved that."""
+    """Whose node a session is with, the signing key by which it proved that, and its network address."""
 
     member: MemberId
     key: KeyId
+    remote: str | None = None
 
 
 async def shake_hands(
@@ -103,16 +105,19 @@ class Session:
         clock: Clock,
         metrics: Metrics,
         witnessed: Witnessed,
+        journal: Journal,
     ) -> None:
         """`run` serves it."""
         self._socket = socket
         self._member = peer.member
         self._key = peer.key
+        self._remote = peer.remote
         self._store = store
         self._intake = intake
         self._clock = clock
         self._metrics = metrics
         self._witnessed = witnessed
+        self._journal = journal
         self._news = asyncio.Event()
         self._requests: dict[str, bytes] = {}
         self._window = Window()
@@ -154,7 +159,6 @@ class Session:
         """Serve until either side closes. Raises DecodeError or Malformed for a frame that has no place here."""
         sessions.enter(self._member, self)
         self._metrics.sessions.set(len(sessions))
-        log.info("session.opened", member=self._member)
         self._pushing = pushing = asyncio.create_task(self._push())
         try:
             async for message in self._socket:
@@ -190,6 +194,7 @@ class Session:
 
     async def _push(self) -> None:
         try:
+            await self._journal.begun(self._member, self._remote)
             while True:
                 self._news.clear()
                 await self._push_requests()
@@ -222,6 +227,7 @@ class Session:
         for item in self._window.take(items, now):
             await self._push_requests()
             await self._socket.send_bytes(encode_frame(deliver(item)))
+            self._journal.handed(self._member, item.place)
             self._metrics.pushed.inc()
             sent = True
         return sent

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from exchange.audit.tree import Tree
 from exchange.clock import Clock
 from exchange.errors import ExchangeError, StoreFault
 from exchange.logs import get_logger
 from exchange.relay.metrics import Metrics
 from exchange.relay.tlog_core import Ask, Pace, Step, Witness, Witnessing
-from exchange.relay.tlog_panel import Panel
-from exchange.relay.tlog_tiles import Tree
+from exchange.relay.tlog_panel import OtherTime, Panel
 from exchange.storage.log_port import LogStore, StoredCheckpoint
 from keys.checkpoint import Checkpoint, SignedCheckpoint, parse_signed
 from keys.errors import KeyFault
@@ -33,12 +33,19 @@ _PAUSE: Final = 1.0
 # Between two looks at the clock.
 _LONGEST_WAIT: Final = 60.0
 
+# What a witness answers when it was shown another log than this one.
+_CONTRADICTIONS: Final = ("ahead", WitnessStatus.INCONSISTENT.name.lower())
+
 log = get_logger("relay.log")
 
 SignCheckpoint = Callable[[str, int, Digest], SignedCheckpoint]
 """Signs the checkpoint of a log (`directory`, `audit`) of this size and root."""
 AskWitness = Callable[[Witness, str, AddCheckpoint], None]
 """Has a witness asked for its cosignature on a checkpoint of a log; the answer comes to `Log.answered`."""
+
+
+Alarm = Callable[[str, str], None]
+"""Tells of something that is wrong: a stable code, and which witness."""
 
 
 class Leaves(Protocol):
@@ -73,6 +80,7 @@ class Means:
     ask: AskWitness
     pace: Pace
     refresh: int
+    alarm: Alarm
 
 
 @dataclass(slots=True)
@@ -141,6 +149,8 @@ class Log:
         elif answer.lines is None:
             # A witness that is ahead of this log has seen leaves that are lost here.
             code = "ahead" if answer.status is WitnessStatus.OTHER_SIZE else answer.status.name.lower()
+            if code in _CONTRADICTIONS:
+                self._means.alarm(f"witness-{code}", witness)
             self._refused(witness, code, now)
         elif answer.size != size:
             rounds.knows(witness, answer.size)
@@ -152,6 +162,8 @@ class Log:
         try:
             held = current.panel.lines(witness, current.signed.checkpoint, lines, self._means.clock.now())
         except (KeyFault, DecodeError) as fault:
+            if isinstance(fault, OtherTime):
+                self._means.alarm("clock-skew", witness)
             self._refused(witness, type(fault).__name__, now, str(fault))
             return
         current.lines[witness] = held

@@ -1,35 +1,38 @@
 """The relay's two logs together: of which leaves they are, who is asked, and their loops."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from exchange.clock import Clock
+from exchange.audit.tree import Tree
 from exchange.relay.config import RelaySettings
 from exchange.relay.intake import RelayIdentity
+from exchange.relay.journal import Journal
 from exchange.relay.keeper import DirectoryKeeper
 from exchange.relay.limits import (
     CHECKPOINT_FIRST,
     CHECKPOINT_REFRESH,
+    LEAF_HASHES,
     LEAVES_BYTES,
     WITNESS_AGAIN,
     WITNESS_PATIENCE,
 )
 from exchange.relay.metrics import Metrics
 from exchange.relay.registry import Sessions
-from exchange.relay.tlog import Leaves, Log, Means
+from exchange.relay.tlog import Log, Means
 from exchange.relay.tlog_core import Pace, Witness
 from exchange.relay.tlog_foreign import ForeignWitnesses, foreign_keys
 from exchange.relay.tlog_panel import Panel
-from exchange.relay.tlog_tiles import TileFiles, Tree
 from exchange.storage.log_port import AUDIT, DIRECTORY
 from exchange.storage.port import RelayStore
+from exchange.tile_files import TileFiles
 from keys.note import NoteKey
+from keys.tiles import entry_hash
 from keys.view import Directory
 from keys.witness import AddCheckpoint
-from schemas.ids import MemberId
+from schemas.ids import Digest, MemberId
 from schemas.relayapi import WitnessAnswer
 
 FOLDER: Final = "log"
@@ -41,11 +44,12 @@ _Foreign = Mapping[Witness, Sequence[NoteKey]]
 class DirectoryLeaves:
     """The entries of the directory. Who witnesses a checkpoint is judged by the very view that it is about."""
 
-    def __init__(self, store: RelayStore, keeper: DirectoryKeeper, foreign: _Foreign) -> None:
-        """Entries in the store, views from the keeper."""
+    def __init__(self, store: RelayStore, keeper: DirectoryKeeper, foreign: _Foreign, told: Callable[[], None]) -> None:
+        """Entries in the store, views from the keeper; `told` is called when there is another view to decide by."""
         self._store = store
         self._keeper = keeper
         self._foreign = foreign
+        self._told = told
 
     async def size(self) -> int:
         """All entries that are verified."""
@@ -55,6 +59,10 @@ class DirectoryLeaves:
         """The next entries."""
         return await self._store.entries(start, LEAVES_BYTES)
 
+    async def hashes(self, start: int) -> Sequence[Digest]:
+        """Theirs."""
+        return [entry_hash(entry) for entry in await self.read(start)]
+
     def panel(self, size: int) -> Panel:
         """By the view at this size."""
         return Panel.of(self._keeper.current.as_of(size), self._foreign)
@@ -62,10 +70,11 @@ class DirectoryLeaves:
     def published(self, view: Directory) -> None:
         """The relay decides by this view from now on."""
         self._keeper.published = view
+        self._told()
 
 
 class AuditLeaves:
-    """The acceptances. Who witnesses a checkpoint is judged by the newest published view, which all nodes can have."""
+    """What the relay has done. Who witnesses a checkpoint is judged by the newest published view, which all have."""
 
     def __init__(self, store: RelayStore, keeper: DirectoryKeeper, foreign: _Foreign) -> None:
         """Leaves in the store, views from the keeper."""
@@ -74,12 +83,16 @@ class AuditLeaves:
         self._foreign = foreign
 
     async def size(self) -> int:
-        """All acceptances; none before there is a view to judge by."""
+        """All entries; none before there is a view to judge by."""
         return 0 if self._keeper.published is None else await self._store.leaf_count()
 
     async def read(self, start: int) -> Sequence[bytes]:
         """The next leaves."""
         return await self._store.leaves(start, LEAVES_BYTES)
+
+    async def hashes(self, start: int) -> Sequence[Digest]:
+        """Those of the next leaves, pruned or not."""
+        return await self._store.leaf_hashes(start, LEAF_HASHES)
 
     def panel(self, _size: int) -> Panel:
         """By the published view. Raises Unavailable."""
@@ -106,7 +119,7 @@ class Logs:
         store: RelayStore,
         keeper: DirectoryKeeper,
         identity: RelayIdentity,
-        clock: Clock,
+        journal: Journal,
         sessions: Sessions,
         metrics: Metrics,
     ) -> "Logs":
@@ -120,14 +133,22 @@ class Logs:
             again=WITNESS_AGAIN,
         )
         means = Means(
-            store, clock, metrics, identity.key_id, identity.sign_checkpoint, logs.ask, pace, CHECKPOINT_REFRESH
+            store=store,
+            clock=journal.clock,
+            metrics=metrics,
+            relay=identity.key_id,
+            sign=identity.sign_checkpoint,
+            ask=logs.ask,
+            pace=pace,
+            refresh=CHECKPOINT_REFRESH,
+            alarm=journal.alarm,
         )
         sources: dict[str, DirectoryLeaves | AuditLeaves] = {
-            DIRECTORY: DirectoryLeaves(store, keeper, foreign),
+            DIRECTORY: DirectoryLeaves(store, keeper, foreign, logs._has_view),
             AUDIT: AuditLeaves(store, keeper, foreign),
         }
         for name, leaves in sources.items():
-            tree = await Tree.load(TileFiles(folder / FOLDER / name), _all(leaves))
+            tree = await Tree.load_hashes(TileFiles(folder / FOLDER / name), _all(leaves))
             logs._logs[name] = await Log.open(name, leaves, tree, means)
         published = logs.directory.published
         if published is not None:
@@ -142,7 +163,7 @@ class Logs:
 
     @property
     def audit(self) -> Log:
-        """The log of acceptances."""
+        """The log of what the relay has done."""
         return self._logs[AUDIT]
 
     def log(self, name: str) -> Log | None:
@@ -162,6 +183,10 @@ class Logs:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
             await self._foreign.close()
+
+    def _has_view(self) -> None:
+        """There is another view to decide by; before the first, the audit log has no leaves to show."""
+        self.audit.grew()
 
     # Witnesses.
 
@@ -192,8 +217,8 @@ class Logs:
             log.joined(witness)
 
 
-async def _all(leaves: Leaves) -> AsyncIterator[Sequence[bytes]]:
+async def _all(leaves: DirectoryLeaves | AuditLeaves) -> AsyncIterator[Sequence[Digest]]:
     start = 0
-    while batch := await leaves.read(start):
+    while batch := await leaves.hashes(start):
         yield batch
         start += len(batch)

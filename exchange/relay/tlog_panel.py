@@ -68,12 +68,16 @@ class Panel:
         raise Untrusted(f"{witness} cosigned with no key that is in force in the directory")
 
 
+class OtherTime(Untrusted):
+    """A member's cosignature holds, and states a time that is not now."""
+
+
 def _check_member(record: SigningRecord, keys: CosignerKeys, signed: SignedCheckpoint, now: int) -> None:
     """Exactly one line of each half, of this time and within the key's term."""
-    time = keys.time(signed)
-    if time is None or len(signed.signatures) != 2:
+    times = keys.times(signed)
+    if times is None or len(signed.signatures) != 2:
         raise BadSignature(f"{record.member} has to cosign in one line with each half of its key")
-    if abs(time - now) > SESSION_SKEW:
-        raise Untrusted(f"the cosignature of {record.member} is not of this time: check both clocks")
-    if not record.valid_from <= time <= record.valid_until:
+    if abs(min(times) - now) > SESSION_SKEW:
+        raise OtherTime(f"the cosignature of {record.member} is not of this time: check both clocks")
+    if not all(record.valid_from <= time <= record.valid_until for time in times):
         raise Untrusted(f"the key with which {record.member} cosigned is not valid at that time")

@@ -1,8 +1,8 @@
-"""The logs over HTTP, in the form of tlog-tiles: checkpoints, tiles, entries; and proofs of acceptances.
+"""The logs over HTTP, in the form of tlog-tiles: checkpoints, tiles, entries; and proofs of what stands there.
 
 GET /v1/log/{log}/checkpoint
 GET /v1/log/{log}/tile/...
-GET /v1/log/audit/proof?sender=CODE&envelope=ID
+GET /v1/log/audit/proof?sender=CODE&envelope=ID[&recipient=CODE]
 
 The directory's log is open to everybody, at a bounded rate. The audit log is for members, and a proof from it for those
 whom the envelope concerns: its leaves say who sent what to the relay, and when.
@@ -19,15 +19,15 @@ from exchange.relay.admission import Rates
 from exchange.relay.limits import LEAVES_BYTES
 from exchange.relay.tlog import Log, Published
 from exchange.relay.tlog_both import Logs
+from exchange.relay.tlog_proofs import LogProofs
 from exchange.storage.log_port import AUDIT, DIRECTORY
 from exchange.storage.port import EnvelopeKey, RelayStore
-from keys.checkpoint import SignedCheckpoint, parse_signed
-from keys.cosign import MEMBER_NAMES
 from keys.tiles import ENTRIES, Tile, entry_bundle, log_entry, parse_path, width_at
 from schemas.canon import encode
 from schemas.errors import DecodeError
-from schemas.ids import EnvelopeId, MemberId, member_id
-from schemas.origin import ORIGINS, one_origin
+from schemas.evidence import LOGGED_ENTRY
+from schemas.ids import Digest, EnvelopeId, MemberId, member_id
+from schemas.origin import ORIGINS
 from schemas.relayapi import PATH_LOG
 
 _TEXT: Final = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-cache"}
@@ -41,10 +41,11 @@ Signed = Callable[[web.Request, bytes], MemberId]
 class LogRoutes:
     """The handlers, one for each row of the module's table."""
 
-    def __init__(self, logs: Logs, store: RelayStore, rates: Rates, signed: Signed) -> None:
+    def __init__(self, logs: Logs, store: RelayStore, proofs: LogProofs, rates: Rates, signed: Signed) -> None:
         """`add_to` binds them."""
         self._logs = logs
         self._store = store
+        self._proofs = proofs
         self._rates = rates
         self._signed = signed
 
@@ -77,22 +78,27 @@ class LogRoutes:
         return web.Response(body=data, headers=_LASTING)
 
     async def get_proof(self, request: web.Request) -> web.Response:
-        """That an envelope's acceptance is in the audit log, under the first checkpoint of those that are kept."""
+        """That an envelope's acceptance, or a recipient's acknowledgement of it, is in the audit log."""
         member = self._signed(request, b"")
         key = _envelope_of(request)
         (held,) = await self._store.find([key])
         if held is None or member not in (key.sender, *held.recipients):
             raise NotFound("envelope-unknown", "this relay has accepted no such envelope of or for this member")
-        found = await self._store.leaf_of(key.sender, key.id)
-        stored = None if found is None else await self._store.covering_checkpoint(AUDIT, found.position)
-        if found is None or stored is None:
-            raise NotFound("not-logged-yet", "no published checkpoint covers this acceptance yet: try again")
-        signed = parse_signed(stored.note)
-        checkpoint = signed.checkpoint
-        prove = self._logs.audit.tree.inclusion
-        path = await asyncio.to_thread(prove, found.leaf, found.position, checkpoint.size, checkpoint.root)
-        origins = one_origin(_counting(signed).encode(), found.leaf, found.position, path)
-        return web.Response(body=encode(ORIGINS, origins), content_type="application/octet-stream")
+        if "recipient" in request.query:
+            body = await self._answer(key, held.header_digest, request.query["recipient"])
+        else:
+            body = encode(ORIGINS, await self._proofs.origin(await self._store.leaf_of(key.sender, key.id)))
+        return web.Response(body=body, content_type="application/octet-stream")
+
+    async def _answer(self, key: EnvelopeKey, header: Digest, recipient: str) -> bytes:
+        try:
+            member = member_id(recipient)
+        except DecodeError:
+            raise Malformed("bad-member", "recipient has to be a member's code") from None
+        found = await self._store.answer_leaf_of(member, key.id, header)
+        if found is None:
+            raise NotFound("not-acknowledged", f"this relay has no acknowledgement of this envelope by {member}")
+        return encode(LOGGED_ENTRY, await self._proofs.entry(found))
 
     def _published(self, request: web.Request) -> tuple[Log, Published]:
         """The log that a request names and may read, and its published checkpoint."""
@@ -112,13 +118,6 @@ class LogRoutes:
         while len(entries) < tile.width:
             entries += await self._store.entries(tile.start + len(entries), LEAVES_BYTES)
         return entry_bundle([log_entry(entry) for entry in entries[: tile.width]])
-
-
-def _counting(signed: SignedCheckpoint) -> SignedCheckpoint:
-    """Without the lines of witnesses that count for no quorum: an envelope may have to carry the rest."""
-    own = signed.checkpoint.origin
-    kept = [line for line in signed.signatures if line.name == own or line.name.startswith(MEMBER_NAMES)]
-    return SignedCheckpoint(signed.checkpoint, tuple(kept))
 
 
 def _no_tile() -> NotFound:

@@ -12,9 +12,11 @@ from typing import Any, Self, TypedDict, Unpack
 import aiohttp
 
 from exchange.client import answers
+from exchange.client.audit import Audit
 from exchange.client.consent import Consent
 from exchange.client.database import Database
 from exchange.client.errors import BadAnswer, NotPrivate, Problem
+from exchange.client.evidence import Evidence
 from exchange.client.formats import Formats
 from exchange.client.joint import Joint
 from exchange.client.matters import Matters
@@ -55,7 +57,7 @@ class Terms(TypedDict, total=False):
     sign_by: str | int
 
 
-class NodeClient(Consent, Database, Formats, Joint, Matters, Releases, Withdrawals):
+class NodeClient(Audit, Consent, Database, Evidence, Formats, Joint, Matters, Releases, Withdrawals):
     """A connection to one node.
 
         async with NodeClient("https://node.example:8443", token_file=Path("token")) as node:

@@ -86,13 +86,18 @@ class Transport:
         """The body of a successful answer. Raises Problem, Unreachable, BadAnswer."""
         return (await self.file(path, params))[0]
 
-    async def file(self, path: str, params: Mapping[str, str]) -> tuple[bytes, Mapping[str, str]]:
-        """The body of a successful answer and its headers. Raises Problem, Unreachable, BadAnswer."""
+    async def file(
+        self, path: str, params: Mapping[str, str], most: int = _MAX_ANSWER
+    ) -> tuple[bytes, Mapping[str, str]]:
+        """The body of a successful answer, at most so many bytes, and its headers.
+
+        Raises Problem, Unreachable, BadAnswer.
+        """
 
         async def once() -> tuple[bytes, Mapping[str, str]]:
             response = await self._request("GET", path, params, None, None)
             async with response:
-                return await _bounded(response, _MAX_ANSWER), response.headers
+                return await _bounded(response, most), response.headers
 
         return await self._repeat(once)
 

@@ -40,6 +40,11 @@ class Caller:
     scopes: frozenset[str]
     measures: tuple[str, ...]
 
+    @property
+    def official(self) -> str:
+        """As logs name the caller."""
+        return f"{self.ministry}/{self.token}"
+
     def require(self, scope: Scope) -> None:
         """Raises Forbidden when the token lacks the scope."""
         if scope.value not in self.scopes:

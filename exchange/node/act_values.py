@@ -55,13 +55,13 @@ class Performer:
         scope: what officials who approve it need: `release` or `consent`.
         perform: does it, once for the act's `idempotency`; gives the id of what came of it. Unavailable and StoreFault
             mean later, every other declared fault that it cannot be done.
-        show: what an official has to see: the record, the terms.
+        show: what an official has to see: the record, the terms; the caller is who looks at it.
         revise: checks what the author puts in its place, as when it was asked for first; None when it is not changed.
     """
 
     scope: Scope
     perform: Callable[[Opened], Awaitable[bytes]]
-    show: Callable[[Opened], Awaitable[dict[str, Json]]]
+    show: Callable[[Opened, Caller], Awaitable[dict[str, Json]]]
     revise: Callable[[Opened, object, tuple[Upload, ...]], Awaitable[Submission]] | None = None
 
 

@@ -11,10 +11,9 @@ from typing import Final
 
 from exchange.consent.four_eyes import ActState, Approval, Obstacle
 from exchange.errors import Conflict, ExchangeError, Forbidden, Invalid, Json, NotFound, StoreFault, Unavailable
-from exchange.logs import get_logger
+from exchange.logs import get_logger, place_of
 from exchange.node.access import Caller, Scope
 from exchange.node.act_values import ActSealer, Opened, Performer, Submission
-from exchange.node.alarms import place_of
 from exchange.node.draft import Upload
 from exchange.node.parts import Parts
 from exchange.node.request import may_use_measure
@@ -104,7 +103,6 @@ class Acts:
             self._parts.files.remove_content(act.files)
             return Taken(stored, False)
         self._parts.wakes.tell_news()
-        self._log.info("act.held", act=ident.hex(), kind=what.kind, needed=act.needed)
         return Taken(ident, True, warnings)
 
     async def visible(self, ident: str, caller: Caller) -> Act:
@@ -242,7 +240,6 @@ class Acts:
             self._parts.files.remove_content(act.files)
         if ended:
             self._parts.wakes.tell_news()
-            self._log.info("act.ended", act=act.id.hex(), state=state.value)
         return ended
 
     async def _approved(self, act: Act, approval: Approval) -> bool:

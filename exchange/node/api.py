@@ -11,10 +11,12 @@ from exchange.errors import ExchangeError, Invalid, Json, NotFound
 from exchange.logs import get_logger
 from exchange.node.access import Scope, may_see
 from exchange.node.api_acts import ActsApi
+from exchange.node.api_audit import AuditApi
 from exchange.node.api_calendar import CalendarApi
 from exchange.node.api_consent import ConsentApi
 from exchange.node.api_convert import ConvertApi
 from exchange.node.api_database import DatabaseApi
+from exchange.node.api_evidence import EvidenceApi
 from exchange.node.api_export import ExportApi
 from exchange.node.api_groups import GroupsApi
 from exchange.node.api_joint import JointApi
@@ -28,6 +30,7 @@ from exchange.node.cursors import cursor, place
 from exchange.node.downloads import send_file
 from exchange.node.entry import Entry
 from exchange.node.metrics import metrics_text
+from exchange.node.openings import Readings
 from exchange.node.parts import Parts
 from exchange.node.passing import source_of
 from exchange.node.queries import idempotency_key, number
@@ -57,6 +60,7 @@ class Api:
         self._entry = Entry(parts)
         self._composer = composer
         self._views = Views(parts)
+        self._readings = Readings(parts)
         self._vault = parts.keyring.vault
         self._status = status
         self._connected = connected
@@ -65,7 +69,8 @@ class Api:
     def application(self) -> web.Application:
         """The aiohttp application."""
         database = DatabaseApi(self._parts, self._entry, self._composer)
-        app = web.Application(middlewares=[problems(self._log)], client_max_size=limits.MAX_CONTENT)
+        watched = [problems(self._log), self._parts.doors.watching()]
+        app = web.Application(middlewares=watched, client_max_size=limits.MAX_CONTENT)
         conversions = Conversions()
         app.add_routes(
             [
@@ -84,6 +89,8 @@ class Api:
                 *database.routes(),
                 *ConsentApi(self._parts, self._entry, self._composer.acts).routes(),
                 *ConvertApi(self._parts, self._entry, conversions).routes(),
+                *EvidenceApi(self._parts, self._entry).routes(),
+                *AuditApi(self._parts, self._entry).routes(),
                 *ExportApi(self._parts, self._entry, conversions).routes(),
                 *ActsApi(self._parts, self._entry, self._composer.acts).routes(),
                 *GroupsApi(self._parts, self._entry).routes(),
@@ -137,7 +144,10 @@ class Api:
         gone = await self._entry.destroyed(ident, caller)
         if gone is not None:
             return web.json_response(await self._views.gone(gone))
-        return web.json_response(await self._views.detail(await self._entry.message(ident, caller), caller))
+        message = await self._entry.message(ident, caller)
+        shown = await self._views.detail(message, caller)
+        await self._readings.read(caller, message)
+        return web.json_response(shown)
 
     async def _attachment(self, request: web.Request) -> web.StreamResponse:
         caller = await self._entry.caller(request, Scope.READ)
@@ -145,6 +155,7 @@ class Api:
         index = number(request.match_info["index"], "index", limits.MAX_ATTACHMENTS)
         if index >= len(message.attachments):
             raise NotFound("no-such-attachment", "this message has no attachment with this index")
+        await self._readings.read(caller, message)
         size = open_manifest(self._vault, message).attachments[index].size
         return await send_file(request, self._parts.files, message.attachments[index].file, size)
 

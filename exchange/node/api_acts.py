@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from exchange.consent.four_eyes import ActState, counted
 from exchange.errors import Invalid, Json, NotFound
+from exchange.node.access import Caller
 from exchange.node.acts import OPEN, Acts
 from exchange.node.compose import date_text
 from exchange.node.downloads import send_file
@@ -69,7 +70,8 @@ class ActsApi:
 
     async def _show(self, request: web.Request) -> web.Response:
         caller = await self._entry.anyone(request)
-        return web.json_response(await self._detail(await self._acts.visible(request.match_info["id"], caller)))
+        act = await self._acts.visible(request.match_info["id"], caller)
+        return web.json_response(await self._detail(act, caller))
 
     async def _attachment(self, request: web.Request) -> web.StreamResponse:
         caller = await self._entry.anyone(request)
@@ -104,7 +106,7 @@ class ActsApi:
             # Not when it is cancelled: the commit may stand, and orphans are removed at the next start.
             self._parts.files.remove_content(upload.file for upload in uploads)
             raise
-        return web.json_response(await self._detail(act))
+        return web.json_response(await self._detail(act, caller))
 
     async def _summary(self, act: Act) -> dict[str, Json]:
         approvals = await self._parts.stores.acts.approvals(act.id)
@@ -130,13 +132,13 @@ class ActsApi:
             "reason": self._acts.fault(act),
         }
 
-    async def _detail(self, act: Act) -> dict[str, Json]:
+    async def _detail(self, act: Act, caller: Caller) -> dict[str, Json]:
         """With all that is asked for, while it is kept."""
         told = await self._summary(act)
         if not act.sealed_request:
             return told
         opened = self._acts.open(act)
-        shown: dict[str, Any] = await self._acts.performer(act).show(opened)
+        shown: dict[str, Any] = await self._acts.performer(act).show(opened, caller)
         return {**told, **shown, "attachments": [_attachment(n, one) for n, one in enumerate(opened.uploads)]}
 
 

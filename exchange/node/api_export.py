@@ -19,6 +19,7 @@ from exchange.node.access import Caller, Scope
 from exchange.node.conversions import Conversions
 from exchange.node.entry import Entry
 from exchange.node.exporting import INSIDE, OPEN, Export, Exporting, filename, marking
+from exchange.node.openings import Readings
 from exchange.node.parts import Parts
 from exchange.node.queries import flag
 from exchange.node.shelf import Shelf
@@ -42,6 +43,7 @@ class ExportApi:
         self._conversions = conversions
         self._shelf = Shelf(parts)
         self._exporting = Exporting(parts)
+        self._readings = Readings(parts)
 
     def routes(self) -> list[web.RouteDef]:
         """For the application."""
@@ -54,7 +56,8 @@ class ExportApi:
             raise Invalid("bad-request", f"?as= is one of {_RECORD}, {', '.join(EXPORTERS)}")
         internal, proof = flag(request, "internal"), flag(request, "proof")
         message = await self._entry.message(request.match_info["id"], caller)
-        export = await self._made(message, form, internal, caller)
+        export, read = await self._made(message, form, internal, caller)
+        await self._readings.read(caller, *read)
         await self._exporting.log(message, export, caller)
         suffix = _RECORD if form == _RECORD else EXPORTERS[form].suffix
         name = filename(message, suffix, internal)
@@ -70,25 +73,25 @@ class ExportApi:
             }
         )
 
-    async def _made(self, message: Message, form: str, internal: bool, caller: Caller) -> Export:
-        """The file, after it was judged; nothing is opened of what may not leave."""
+    async def _made(self, message: Message, form: str, internal: bool, caller: Caller) -> tuple[Export, list[Message]]:
+        """The file, after it was judged, and what is in it; nothing is opened of what may not leave."""
         if not internal:
             await self._exporting.require([message])
         manifest = open_manifest(self._parts.keyring.vault, message)
         record = json.loads(manifest.body)
         if form == _RECORD:
-            return Export(form, "application/json", manifest.body, internal)
+            return Export(form, "application/json", manifest.body, internal), [message]
         exporter = EXPORTERS[form]
         original = kept_original(record) if form == "cap" and record["record_type"] == "disaster-alert" else None
         if original is not None:
             content = await self._conversions.do(lambda: self._issuers_file(message, manifest, record, original))
-            return Export(form, CAP_MEDIA_TYPE, content, internal, _ISSUERS_FILE)
+            return Export(form, CAP_MEDIA_TYPE, content, internal, _ISSUERS_FILE), [message]
         others = await self._thread(message, record, caller, exporter)
         if not internal:
             await self._exporting.require(others)
         records = [record, *await asyncio.to_thread(self._records, others)]
         content = await self._conversions.do(lambda: exporter.convert(records))
-        return Export(form, exporter.media_type, content, internal)
+        return Export(form, exporter.media_type, content, internal), [message, *others]
 
     def _issuers_file(self, message: Message, manifest: Manifest, record: dict[str, Any], digest: str) -> bytes:
         """The attachment that carries an alert as its issuer wrote it."""

@@ -79,14 +79,17 @@ class JointApi:
         return web.json_response({"joint": [self._summary(draft) for draft in found], "next": following})
 
     async def _show(self, request: web.Request) -> web.Response:
-        return web.json_response(self._detail(await self._draft(request, await self._viewer(request))))
+        viewer = await self._viewer(request)
+        return web.json_response(await self._shown(await self._draft(request, viewer), viewer))
 
     async def _attachment(self, request: web.Request) -> web.StreamResponse:
-        draft = await self._draft(request, await self._viewer(request))
+        viewer = await self._viewer(request)
+        draft = await self._draft(request, viewer)
         index = number(request.match_info["index"], "index", limits.MAX_ATTACHMENTS)
         _, manifest = self._joint.content(draft)
         if index >= len(draft.files) or draft.state != COLLECTING:
             raise NotFound("no-such-attachment", "there is no attachment with this index to be signed")
+        await self._opened(draft, viewer)
         return await send_file(request, self._parts.files, draft.files[index].file, manifest.attachments[index].size)
 
     async def _sign(self, request: web.Request) -> web.Response:
@@ -141,9 +144,19 @@ class JointApi:
         await self._joint.sign(draft, opened.caller)
         return draft.id
 
-    async def _show_act(self, opened: Opened) -> dict[str, Json]:
+    async def _show_act(self, opened: Opened, viewer: Caller) -> dict[str, Json]:
         draft = await self._stored(opened.payload["draft"])
-        return {"joint": None if draft is None else self._detail(draft)}
+        return {"joint": None if draft is None else await self._shown(draft, viewer)}
+
+    async def _shown(self, draft: DraftRow, viewer: Caller) -> dict[str, Json]:
+        detail = self._detail(draft)
+        await self._opened(draft, viewer)
+        return detail
+
+    async def _opened(self, draft: DraftRow, viewer: Caller) -> None:
+        """Another state's draft is read before it is a message; its lead learns nothing of that."""
+        if draft.lead != self._parts.member:
+            await self._parts.doors.opened(viewer, draft.provision, draft.id)
 
     def _summary(self, draft: DraftRow) -> dict[str, Json]:
         """One line of a listing; of what was destroyed only the facts are left."""

@@ -1,7 +1,7 @@
 """`GET /v1/review` and `/v1/review/merged`: numbers for the review of implementation (1.8), nothing of any record.
 
 The numbers are the state's: they count what all its ministries sent and received. Whose token may name measure 1.8
-sees them.
+sees them. Merged are the reports that the token may see; who is shown what received ones say has read them.
 """
 
 import asyncio
@@ -10,9 +10,10 @@ from datetime import date
 from aiohttp import web
 
 from exchange.errors import Invalid
-from exchange.node.access import Scope
+from exchange.node.access import Caller, Scope
 from exchange.node.editions import default_edition
 from exchange.node.entry import Entry
+from exchange.node.openings import Readings
 from exchange.node.parts import Parts
 from exchange.node.queries import day, flag
 from exchange.node.request import require_measure
@@ -30,13 +31,14 @@ class ReviewApi:
         self._parts = parts
         self._entry = entry
         self._shelf = Shelf(parts)
+        self._readings = Readings(parts)
 
     def routes(self) -> list[web.RouteDef]:
         """For the application."""
         return [web.get("/v1/review", self._report), web.get("/v1/review/merged", self._merged)]
 
     async def _report(self, request: web.Request) -> web.Response:
-        edition, start, end = await self._asked(request)
+        edition, start, end, _ = await self._asked(request)
         own_only = flag(request, "own_only")
         facts: list[RecordFact] = []
         for measure in catalogue.numbers(edition):
@@ -46,8 +48,9 @@ class ReviewApi:
         return web.json_response(report_json(report))
 
     async def _merged(self, request: web.Request) -> web.Response:
-        edition, start, end = await self._asked(request)
-        facts = await self._shelf.about({MEASURE})
+        edition, start, end, caller = await self._asked(request)
+        facts = await self._shelf.about({MEASURE}, caller)
+        await self._read(caller, [fact for fact in facts if submitted([fact], edition, start, end)])
         reports = await asyncio.to_thread(submitted, facts, edition, start, end)
         rows = await asyncio.to_thread(merge, reports)
         return web.json_response(
@@ -60,7 +63,13 @@ class ReviewApi:
             }
         )
 
-    async def _asked(self, request: web.Request) -> tuple[str, date, date]:
+    async def _read(self, caller: Caller, facts: list[RecordFact]) -> None:
+        """The numbers are what reports say: whose are shown is read."""
+        stores = self._parts.stores
+        found = [await stores.views.message(bytes.fromhex(fact.message)) for fact in facts]
+        await self._readings.read(caller, *(message for message in found if message is not None))
+
+    async def _asked(self, request: web.Request) -> tuple[str, date, date, Caller]:
         """The edition and the period, for a caller that may ask for them."""
         caller = await self._entry.caller(request, Scope.READ)
         require_measure(caller.measures, MEASURE, RECORD_TYPE)
@@ -71,4 +80,4 @@ class ReviewApi:
         start, end = day(request, "start"), day(request, "end")
         if start is None or end is None or end < start:
             raise Invalid("bad-request", "?start= and ?end= are the first and the last day, such as 2026-12-31")
-        return edition, start, end
+        return edition, start, end, caller

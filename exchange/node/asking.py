@@ -7,7 +7,6 @@ from typing import ClassVar, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from exchange.errors import Conflict, Forbidden, Invalid, Json, NotFound, TooMany
-from exchange.logs import get_logger
 from exchange.node import request as requests
 from exchange.node.access import Caller
 from exchange.node.consent_values import (
@@ -76,7 +75,6 @@ class Asker:
         self._parts = parts
         self._groups = Groups(parts)
         self._intake = Intake(parts)
-        self._log = get_logger("consent")
 
     async def request(self, source: Message, form: AskForm, caller: Caller, key: str | None) -> tuple[bytes, bool]:
         """Ask every provider of a received message; gives the request's id, and whether it is new.
@@ -117,7 +115,6 @@ class Asker:
         ident = await parts.stores.requests.add_request(stored, outgoing, event, idempotency)
         parts.wakes.to_seal.set()
         parts.wakes.tell_news()
-        self._log.info("consent.asked", request=ident.hex(), providers=list(providers))
         return ident, ident == asked.id
 
     async def _recipients(self, form: AskForm) -> tuple[MemberId, ...]:
@@ -171,7 +168,6 @@ class Asker:
             event = consent_event(now, "request.expired", request.id, None, None, silent=silent)
             await self._parts.stores.requests.timed(request, EXPIRED, event)
             self._parts.wakes.tell_news()
-            self._log.warning("consent.expired", request=request.id.hex(), silent=silent)
 
     async def _take_given(self, letter: Letter, said: ConsentGiven, now: int) -> None:
         parts, signed, grant = self._parts, said.grant, said.grant.grant
@@ -205,7 +201,6 @@ class Asker:
         kind = "grant.received" if about[0] is not None else "grant.early"
         event = consent_event(now, kind, grant.id, letter.sender, None, request=_hex(said.request), until=grant.until)
         await parts.stores.grants.save_given(letter.message.id, stored, event)
-        self._log.info("consent.given", grant=grant.id.hex(), provider=letter.sender)
 
     async def _take_refused(self, letter: Letter, said: ConsentRefused, now: int) -> None:
         parts = self._parts
@@ -217,7 +212,6 @@ class Asker:
         answer = StoredAnswer(letter.sender, REFUSED, sealed_reason=sealed, time=now)
         event = consent_event(now, "request.refused", said.request, letter.sender, None)
         await parts.stores.requests.save_refused(letter.message.id, said.request, answer, event)
-        self._log.info("consent.refused", request=said.request.hex(), provider=letter.sender)
 
     async def _answered(self, ident: bytes, sender: MemberId) -> StoredRequest:
         """The request that is answered. Raises Forbidden for one that was not made, or not to this member."""

@@ -156,7 +156,7 @@ class Composer:
         """What waited for officials: others may have used its Grants meanwhile."""
         return replace(carried, counted=await HeldGrants(self._parts).uses(*carried.grants))
 
-    async def _show(self, opened: Opened) -> dict[str, Any]:
+    async def _show(self, opened: Opened, _viewer: Caller) -> dict[str, Any]:
         return {"request": opened.payload["request"]}
 
     async def _revise(self, opened: Opened, value: object, uploads: tuple[Upload, ...]) -> Submission:

@@ -15,7 +15,7 @@ from exchange.consent.rules import ConsentRule, parse_rules
 from exchange.errors import Invalid
 from exchange.node.access import pattern_fault
 from exchange.records.participation import Declaration, parse_declaration
-from schemas.limits import DAY, FRESH
+from schemas.limits import DAY, FRESH, MIN_KEPT_DAYS
 
 CONFIG_FILE: Final = "node.toml"
 PARTICIPATION_FILE: Final = "participation.toml"
@@ -67,6 +67,7 @@ class Delivery(_Settings):
         7 * DAY, ge=1, description="How long holders have, after a withdrawal, until the alarm `statements-missing`."
     )
     retry_most: int = Field(60, ge=1, description="Longest pause between two tries to reach the relay.")
+    tell_openings: bool = Field(True, description="Whether senders are told that an official opened what they sent.")
 
 
 class Convert(_Settings):
@@ -96,6 +97,23 @@ class FourEyes(_Settings):
         return self
 
 
+class Audit(_Settings):
+    """The node's audit log."""
+
+    keep_days: int | None = Field(
+        None,
+        ge=MIN_KEPT_DAYS,
+        description="How long entries are kept whole; `cbm audit prune --policy` removes older ones. None: for good.",
+    )
+
+
+class Timestamps(_Settings):
+    """Time-stamps (RFC 3161) of the audit log's checkpoints, once a day."""
+
+    url: str = Field(pattern=r"^https?://\S+$", description="Where the authority is asked, by POST.")
+    certificates: str = Field(description="PEM file with the authority's root, and what is between it and the signer.")
+
+
 class NodeConfig(_Settings):
     """A node's settings."""
 
@@ -107,6 +125,8 @@ class NodeConfig(_Settings):
     delivery: Delivery = Delivery()
     convert: Convert = Convert()
     four_eyes: FourEyes = FourEyes()
+    audit: Audit = Audit()
+    timestamps: Timestamps | None = Field(None, description="Who time-stamps the audit log's checkpoints, if anybody.")
     token: Token | None = Field(None, description="Where the Ed25519 half of the signing key is, when in a token.")
 
     @model_validator(mode="after")
@@ -174,3 +194,10 @@ def _toml(path: Path, code: str) -> dict[str, object]:
         return tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise Invalid(code, f"{path} is not TOML: {fault}") from None
+
+
+def settings_bytes(folder: Path) -> bytes:
+    """All settings files of a node as they stand, to be digested; a file that is absent is empty."""
+    files = (folder / name for name in (CONFIG_FILE, PARTICIPATION_FILE, RULES_FILE))
+    texts = [path.read_bytes() if path.exists() else b"" for path in files]
+    return b"".join(len(text).to_bytes(8, "big") + text for text in texts)

@@ -12,6 +12,7 @@ from exchange.node.consent_values import official_of, reason_of, require_publish
 from exchange.node.consent_views import ConsentViews
 from exchange.node.granting import Granter
 from exchange.node.intake import Intake
+from exchange.node.openings import Readings
 from exchange.node.parts import Parts
 from exchange.node.request import may_use_measure
 from exchange.node.stored import open_manifest
@@ -36,6 +37,7 @@ class Consenting:
         self._granter = Granter(parts)
         self._intake = Intake(parts)
         self._views = ConsentViews(parts)
+        self._readings = Readings(parts)
         acts.register(GRANT, Performer(Scope.CONSENT, self._perform, self._show))
 
     async def request(self, ident: str, caller: Caller) -> StoredRequest:
@@ -114,7 +116,7 @@ class Consenting:
         terms = await self._forms.answering(request, GrantForm.model_validate(payload["form"]))
         return await self._granter.grant(request, terms, official, opened.idempotency)
 
-    async def _show(self, opened: Opened) -> dict[str, Json]:
+    async def _show(self, opened: Opened, viewer: Caller) -> dict[str, Json]:
         """The Grant that is meant, the request that it answers, and the record that is to be passed on."""
         payload: dict[str, Any] = opened.payload
         shown: dict[str, Json] = {"grant": payload["form"], "request": None}
@@ -125,6 +127,7 @@ class Consenting:
             name = None if request.message is None else request.message.hex()
         message = None if name is None else await self._parts.stores.views.message(bytes.fromhex(name))
         if message is not None:
+            await self._readings.read(viewer, message)
             shown["record"] = open_manifest(self._parts.keyring.vault, message).body.decode("utf-8")
         return shown
 

@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 
 from exchange.delivery.logged import is_passed_on
 from exchange.errors import ExchangeError
-from exchange.logs import get_logger
-from exchange.node.alarms import Alarms, place_of
+from exchange.logs import get_logger, place_of
+from exchange.node.alarms import Alarms
 from exchange.node.arrival import Delivered, read_delivery
 from exchange.node.files import read_pieces
 from exchange.node.inbound import PutOff, RefusedEnvelope

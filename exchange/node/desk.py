@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol
 
 from exchange.errors import ExchangeError, StoreFault, Unavailable
-from exchange.logs import get_logger
-from exchange.node.alarms import Alarms, place_of
+from exchange.logs import get_logger, place_of
+from exchange.node.alarms import Alarms
 from exchange.node.parts import Parts
 from exchange.node.rests import Rests
 from exchange.node.stored import open_manifest

@@ -106,6 +106,18 @@ class StoredDirectory:
         """The size that the directory had at a time (Unix seconds) for sure, by the checkpoints that are kept."""
         return self._history.least_size(time)
 
+    def notes_before(self, least: int, members: frozenset[MemberId], named: frozenset[bytes]) -> tuple[bytes, ...]:
+        """Notes that show for how long what has ended since, behind `least` entries, had not ended: smallest first.
+
+        Of keys of these members, of Grants and Provisions with these ids, and of relays, by any version of the charter.
+        A file needs them in which such keys signed: the newest checkpoint says nothing of then.
+        """
+        view = self.current
+        ended = {record.index for record in view.charters}
+        ended |= {record.index for record in view.revoked.values() if record.member in members}
+        ended |= {record.index for record in view.withdrawn.values() if record.id in named}
+        return self._history.notes_before(index for index in ended if index >= max(least, 1))
+
     def out_of_date(self, size: int, time: int) -> bytes | None:
         """The checkpoint that proves that a decision at `time` under `size` entries was out of date."""
         return self._history.proof(size, time)
@@ -149,7 +161,8 @@ class StoredDirectory:
         own = await self._guard.own()
         reports = foreign_entries(growth.raw, start, own, shown, log.tree)
         alarms = [alarm for report in reports if (alarm := await self._guard.prove(report)) is not None]
-        await self._books.trust.adopt(start, growth.raw, kept, tuple(alarms))
+        lasting = self._history.before(_endings(log.view))
+        await self._books.trust.adopt(start, growth.raw, kept, tuple(alarms), lasting)
         stored = await self._books.hand.obeyed()
         # What was obeyed by hand meanwhile stays so.
         self.current, self._obeyed, self._tree = _obeying(log.view, stored), len(stored), log.tree
@@ -163,6 +176,12 @@ class StoredDirectory:
         signed = parse_signed(newest.note)
         log = known_log(signed.checkpoint.origin, LOG, self.current)
         return None if log is None else signed.only(log.keys.ed25519).encode()
+
+
+def _endings(view: Directory) -> frozenset[int]:
+    """Where something stands that ends a key, a relay or consent."""
+    records = (*view.charters[1:], *view.revoked.values(), *view.withdrawn.values())
+    return frozenset(record.index for record in records)
 
 
 def _obeying(view: Directory, revocations: Sequence[bytes]) -> Directory:

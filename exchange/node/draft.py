@@ -127,7 +127,7 @@ def make_draft(
     files = tuple(StoredAttachment(index, upload.file) for index, upload in enumerate(uploads))
     sealed = parts.keyring.vault.seal("manifest", manifest_name(name, files), manifest)
     message = queued_message(parts, body, carried, fact, sealed, files, caller.ministry, now)
-    return Draft(message, record, fact, doubts, joint)
+    return Draft(replace(message, official=caller.official), record, fact, doubts, joint)
 
 
 def queued_message(

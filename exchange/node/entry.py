@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from exchange.errors import NotFound
+from exchange.errors import NotFound, Unauthenticated
 from exchange.node.access import Caller, Scope, authenticate, may_see
 from exchange.node.parts import Parts
 from exchange.storage.node_values import Message
@@ -16,16 +16,23 @@ class Entry:
     def __init__(self, parts: Parts) -> None:
         """Over the node's parts."""
         self._stores = parts.stores
+        self._doors = parts.doors
 
     async def caller(self, request: web.Request, scope: Scope) -> Caller:
         """The caller of a request; raises Unauthenticated, or Forbidden without the scope."""
-        caller = await authenticate(self._stores.access, request.headers.get("Authorization", ""))
+        caller = await self.anyone(request)
         caller.require(scope)
         return caller
 
     async def anyone(self, request: web.Request) -> Caller:
         """The caller of a request that any token may make; raises Unauthenticated."""
-        return await authenticate(self._stores.access, request.headers.get("Authorization", ""))
+        try:
+            caller = await authenticate(self._stores.access, request.headers.get("Authorization", ""))
+        except Unauthenticated as fault:
+            self._doors.denied(request, fault)
+            raise
+        await self._doors.admitted(request, caller)
+        return caller
 
     async def message(self, ident: str, caller: Caller) -> Message:
         """A message by its id in hexadecimal; what the caller may not see does not exist for it. Raises NotFound."""

@@ -14,7 +14,6 @@ from typing import Final
 from exchange.consent.decision import Ledger
 from exchange.consent.export import authorise_export
 from exchange.errors import Json
-from exchange.logs import get_logger
 from exchange.node.access import Caller
 from exchange.node.compose import date_text
 from exchange.node.consent import require_consent
@@ -55,7 +54,6 @@ class Exporting:
         """Over the node's parts."""
         self._parts = parts
         self._origins = OriginKeeper(parts)
-        self._log = get_logger("export")
 
     async def require(self, messages: Sequence[Message]) -> None:
         """That what is in these messages may leave the system. Raises Forbidden with rule and whom to ask."""
@@ -82,7 +80,6 @@ class Exporting:
             told,
         )
         await self._parts.stores.consent.add_event(event)
-        self._log.info("message.exported", message=message.id.hex(), form=export.form, internal=export.internal)
 
     async def proof(self, message: Message, export: Export) -> dict[str, Json]:
         """What stands beside the file.

@@ -10,7 +10,6 @@ from exchange.consent.authorise import authorise_transfer
 from exchange.consent.decision import Ledger, Rule, Transfer
 from exchange.consent.rules import Action, Asked, Verdict, judge_request
 from exchange.errors import Conflict, Forbidden, TooMany
-from exchange.logs import get_logger
 from exchange.node.alarms import Alarms
 from exchange.node.consent_values import (
     consent_event,
@@ -65,7 +64,6 @@ class Granter:
         self._alarms = Alarms(parts.stores.inbox, parts.clock)
         self._origins = OriginKeeper(parts)
         self._replies = Replies(parts)
-        self._log = get_logger("consent")
 
     async def take(self, letter: Letter, now: int) -> None:
         """A request: kept, and answered if a rule says so.
@@ -94,10 +92,7 @@ class Granter:
         event = consent_event(now, "request.received", said.id, sender, None, **told)
         overdue = said.answer_by < now
         reply = None if overdue else await asyncio.to_thread(self._by_rule, stored, said, verdict, now)
-        if await store.save_request(letter.message.id, stored, event, reply):
-            self._log.info("consent.requested", request=said.id.hex(), holder=sender, action=verdict.action.value)
-            if reply is not None:
-                self._log.info(reply.event.kind, request=said.id.hex(), official=reply.event.official)
+        await store.save_request(letter.message.id, stored, event, reply)
 
     async def turn(self, now: int) -> None:
         """Remind people of what waits for them, a day before its end and at its end."""
@@ -139,7 +134,6 @@ class Granter:
         grant = stored_grant(GIVEN, signed, None, about, now, official)
         event = consent_event(now, "grant.given", grant.id, terms.holder, official, message=message.id.hex())
         made = await parts.stores.grants.give(grant, outgoing, event, idempotency)
-        self._log.info(event.kind, grant=made.hex(), official=official)
         self._sent()
         return made
 
@@ -147,7 +141,6 @@ class Granter:
         made = await self._parts.stores.requests.answer(request.id, reply, idempotency)
         if made is None:
             raise Conflict("request-answered", "this request is answered, or its time is over: see cbm consent show")
-        self._log.info(reply.event.kind, request=request.id.hex(), official=reply.event.official)
         self._sent()
         return made
 

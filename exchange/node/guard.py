@@ -11,7 +11,6 @@ from typing import Final
 
 from exchange.clock import Clock
 from exchange.errors import Unavailable
-from exchange.logs import get_logger
 from exchange.node.books import Books
 from exchange.node.following import Report
 from exchange.node.keyring import Keyring
@@ -49,7 +48,6 @@ class Guard:
         self._books = books
         self._clock = clock
         self._told: set[str] = set()
-        self._log = get_logger("guard")
         self.max_age = max_age
 
     async def own(self) -> Own:
@@ -65,8 +63,7 @@ class Guard:
         if alarm is None:
             return
         hold = report.member if report.member != self._keyring.signing.owner else None
-        if await self._books.trust.save_alarm(alarm, hold):
-            self._log.error("alarm", kind=alarm.kind, member=alarm.member, detail=alarm.detail)
+        await self._books.trust.save_alarm(alarm, hold)
         self._told.add(alarm.fact)
 
     async def prove(self, report: Report) -> Alarm | None:
@@ -86,8 +83,8 @@ class Guard:
         """An alarm without a proof, once a day."""
         now = self._clock.now()
         fact = f"{kind}:{now // DAY}"
-        if fact not in self._told and await self._books.trust.save_alarm(Alarm(fact, kind, None, detail, now), None):
-            self._log.error("alarm", kind=kind, member=None, detail=detail)
+        if fact not in self._told:
+            await self._books.trust.save_alarm(Alarm(fact, kind, None, detail, now), None)
         self._told.add(fact)
 
     async def require_no_hold(self, members: Sequence[MemberId]) -> None:

@@ -1,7 +1,7 @@
 """The cosigned checkpoints of the directory that a node has kept, and what they say of its size at a time. Pure."""
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from exchange.storage.trust_port import KeptCheckpoint
 from schemas.limits import MERGE_DELAY
@@ -38,6 +38,16 @@ class History:
         # Times and sizes grow together, but for the clocks of those who cosigned.
         return max((size for _, size in self._by_time[:place][-_LOOKED_AT:]), default=0)
 
+    def before(self, indexes: Iterable[int]) -> frozenset[int]:
+        """For each of these entries the size of the largest checkpoint that does not have it yet."""
+        return _last_before(sorted(self._kept), indexes)
+
+    def notes_before(self, indexes: Iterable[int]) -> tuple[bytes, ...]:
+        """Of those with a note the same, smallest first: by them a quorum had not seen these entries yet."""
+        noted = {size: kept.note for size, kept in sorted(self._kept.items()) if kept.note is not None}
+        sizes = _last_before(list(noted), indexes)
+        return tuple(note for size, note in noted.items() if size in sizes)
+
     def proof(self, size: int, time: int) -> bytes | None:
         """A note by which a decision at `time` under a directory of `size` was out of date; None: none is kept."""
         for first, larger in reversed(self._by_time):
@@ -51,3 +61,8 @@ class History:
 
 # How many checkpoints may overtake each other within the difference of clocks: one every ten seconds.
 _LOOKED_AT = 64
+
+
+def _last_before(sizes: Sequence[int], indexes: Iterable[int]) -> frozenset[int]:
+    places = (bisect_right(sizes, index) for index in indexes)
+    return frozenset(sizes[place - 1] for place in places if place)

@@ -11,8 +11,10 @@ from exchange.node.alarms import Alarms
 from exchange.node.parts import Parts
 from exchange.node.wake import wait_for
 from exchange.node.witness import Witness
+from exchange.storage.audit_port import AuditFact
 from exchange.storage.node_values import Alarm, LateStream
 from keys.errors import KeyFault
+from schemas.audit import AuditKind
 from schemas.errors import DecodeError
 from schemas.statement import DirectoryEntry
 
@@ -93,12 +95,14 @@ class Housekeeper:
             await self._alarms.tell_daily("epoch-not-destroyed", "epoch-not-destroyed", None, detail)
             return
         if destroyed:
-            self._log.info("epochs.destroyed", numbers=destroyed)
+            gone = [AuditFact(AuditKind.KEY, now, "node", reason="epoch-destroyed", count=one) for one in destroyed]
+            await self._parts.stores.audit.add(tuple(gone))
 
     async def _trust(self, now: int) -> None:
         """Obey what an operator gave this node by hand; tell of a clock and of a directory that cannot be trusted."""
         directory = self._parts.directory
         await directory.obey_by_hand()
+        await self._parts.clocks.look()
         # A node that was off for long looks for what is new before it complains.
         age = directory.age_fault(now) if self.directory_fault is not None else None
         for kind, fault in (("clock", directory.clock_fault(now)), ("directory-stale", age)):
@@ -123,8 +127,6 @@ class Housekeeper:
         alarms = [_missing(sender, found, now) for sender, found in lines.items()]
         told = tuple((stream, late_up_to(stream.state, now, deadline)) for stream in late)
         await inbox.save_told(told, tuple(alarms))
-        for alarm in alarms:
-            self._log.error("alarm", kind=alarm.kind, member=alarm.member, detail=alarm.detail)
 
     async def _undelivered(self, now: int) -> None:
         """Accepted by the relay long ago and not acknowledged by the recipient."""

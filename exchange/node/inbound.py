@@ -12,7 +12,6 @@ from typing import Final, TypeVar
 
 from exchange.consent.authorise import authorise
 from exchange.consent.decision import Decision, Ledger, Rule
-from exchange.delivery.receipts import receipt_covers, receipt_date_fault, receipt_size_fault
 from exchange.delivery.times import TimeRule, time_fault
 from exchange.errors import Unavailable
 from keys.digests import content_commitment
@@ -21,6 +20,7 @@ from keys.errors import KeyFault
 from keys.identity import EpochIdentity
 from keys.origin import LeastSize, origins_of
 from keys.primitives import equal
+from keys.receipts import receipt_covers, receipt_date_fault, receipt_size_fault
 from keys.sealing import body_key, open_wrap
 from keys.stream import open_stream
 from keys.verify import VerifiedHeader, verify_header, verify_receipt
@@ -34,6 +34,7 @@ from schemas.receipt import Receipt, SignedReceipt
 from schemas.wrap import Wrap, WrapSecret
 
 RECEIPT_SIZE: Final = "receipt-size"
+RECEIPT_DATE: Final = "receipt-date"
 _LENGTH: Final = 4
 _SIGNATURES: Final = frozenset({Rule.PROVISION_SIGNATURE, Rule.GRANT_SIGNATURE})
 T = TypeVar("T")
@@ -158,7 +159,7 @@ def _judge_receipt(
         raise PutOff("receipt-differs", "the relay's receipt is for another envelope")
     date_fault = receipt_date_fault(receipt, header, now)
     if date_fault is not None:
-        raise PutOff("receipt-date", date_fault)
+        raise PutOff(RECEIPT_DATE, date_fault)
     if receipt.directory_size > directory.size:
         raise PutOff("directory-behind", "the receipt names a larger directory than this node can see")
     size_fault = receipt_size_fault(receipt, least_size)

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Iterable
 
-from exchange.logs import get_logger
 from exchange.node.access import Caller
 from exchange.node.draft import Proposal, Upload
 from exchange.node.parts import Parts
@@ -19,7 +18,6 @@ class Intake:
     def __init__(self, parts: Parts) -> None:
         """Over the node's parts."""
         self._parts = parts
-        self._log = get_logger("composer")
 
     async def idempotency(
         self, caller: Caller, key: str | None, value: object, matter: Iterable[bytes]
@@ -73,5 +71,4 @@ class Intake:
         if stored == message.id:
             self._parts.wakes.to_seal.set()
             self._parts.wakes.tell_news()
-            self._log.info("message.queued", message=stored.hex(), recipients=list(message.recipients))
         return stored

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import ClassVar, Final
 
 from exchange.errors import Conflict, Invalid, NotFound, TooMany, Unavailable
-from exchange.logs import get_logger
 from exchange.node.access import Caller
 from exchange.node.classes import Classes
 from exchange.node.courier import consent_message
@@ -50,7 +49,6 @@ class Joint:
         """Over the node's parts."""
         self._parts = parts
         self._store = parts.stores.joint
-        self._log = get_logger("joint")
 
     async def take(self, letter: Letter, now: int) -> None:
         """See `Taker`."""
@@ -118,7 +116,6 @@ class Joint:
         if not await self._store.answer(draft.provision, answer, outgoing, None, MOST_OPEN, event):
             raise Conflict("draft-ended", "this joint Provision was answered meanwhile: see `cbm joint show`")
         self._parts.wakes.to_seal.set()
-        self._log.info(kind, draft=draft.id.hex())
 
     async def _take_draft(self, letter: Letter, said: JointDraft, now: int) -> None:
         parts = self._parts
@@ -196,17 +193,15 @@ class Joint:
         sent = draft.lead != self._parts.member and await self._parts.stores.views.message(draft.id) is not None
         complete = draft.signed_by == set(provision.providers) and now <= provision.send_by
         if not complete and not sent:
-            if await self._store.expire(draft.provision, draft_event("draft.expired", draft, None, now)):
-                self._log.warning("draft.expired", draft=draft.id.hex())
+            await self._store.expire(draft.provision, draft_event("draft.expired", draft, None, now))
             return
         message = None
         if draft.lead == self._parts.member:
             message = await asyncio.to_thread(self._message, draft, provision, now)
-        if await self._store.complete(draft.provision, message, draft_event("draft.complete", draft, None, now)):
-            self._log.info("draft.complete", draft=draft.id.hex())
-            if message is not None:
-                self._parts.wakes.to_seal.set()
-                self._parts.wakes.tell_news()
+        done = await self._store.complete(draft.provision, message, draft_event("draft.complete", draft, None, now))
+        if done and message is not None:
+            self._parts.wakes.to_seal.set()
+            self._parts.wakes.tell_news()
 
     def _message(self, draft: DraftRow, provision: Provision, now: int) -> Message:
         """What is sent, with the signatures in the providers' order; its id is the draft's, so that it is made once."""

@@ -139,10 +139,9 @@ class Link:
         if not isinstance(challenge, Challenge):
             raise BadSignature("the relay did not begin with a challenge")
         self._parts.directory.current.relay(challenge.relay)
-        ahead = self._parts.clock.now() - challenge.time
+        ahead = self._parts.clocks.compare(challenge.time)
         if abs(ahead) > MAX_CLOCK_AHEAD:
             raise RelayUnreachable("clock-differs", f"this clock and the relay's differ by {abs(ahead)} s: check both")
-        self._witness.clocks_compared()
         statement = encode(
             SESSION_STATEMENT,
             SessionStatement(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from exchange.errors import ExchangeError, Invalid
-from exchange.node.alarms import place_of
+from exchange.logs import place_of
 from exchange.node.inbound import Content, Judged, Payload, RefusedEnvelope, Unreadable, unwrap
 from exchange.node.parts import Parts
 from exchange.node.request import validated
@@ -35,7 +35,7 @@ class Opened:
 
     `fact`: of the record, if it is one; `head` and `resend`: what its sender's node says on its own account;
     `consent`: what it says about consent, or asks to be signed.
-    `checkpoint`: what its sender was shown of the directory.
+    `checkpoint`: what its sender was shown of the directory; `anchor`: what it shows of its own audit log.
     """
 
     secret: WrapSecret
@@ -45,6 +45,7 @@ class Opened:
     head: Head | None
     resend: Resend | None
     checkpoint: bytes | None
+    anchor: bytes | None
     consent: ConsentMessage | JointDraft | None = None
 
 
@@ -80,17 +81,18 @@ def _opened(parts: Parts, judged: Judged, wrap: Wrap, ciphertext: Iterator[bytes
         name = parts.files.new_name()
         parts.files.write_content(name, payload.attachment(attachment))
         written.append(name)
-    shown = payload.finish().checkpoint
+    transport = payload.finish()
+    shown, anchor = transport.checkpoint, transport.anchor
     consent = _consent(content, judged.header.core.sender)
     if consent is not None:
-        return Opened(secret, content, tuple(written), None, None, None, shown, consent)
+        return Opened(secret, content, tuple(written), None, None, None, shown, anchor, consent)
     service = _service(content, judged.header.core.sender)
     if service is not None:
         head, resend = (service, None) if isinstance(service, Head) else (None, service)
-        return Opened(secret, content, tuple(written), None, head, resend, shown)
+        return Opened(secret, content, tuple(written), None, head, resend, shown, anchor)
     fact = _meaning(content, judged)
     _check_edition(parts, judged, content, fact, written)
-    return Opened(secret, content, tuple(written), fact, None, None, shown)
+    return Opened(secret, content, tuple(written), fact, None, None, shown, anchor)
 
 
 def _consent(content: Content, sender: MemberId) -> ConsentMessage | JointDraft | None:

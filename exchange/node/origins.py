@@ -176,7 +176,7 @@ class OriginKeeper:
         stores, found = self._parts.stores, []
         for signed in provisions:
             digest = provision_digest(signed.body)
-            found += [_origins(stored) for stored in await stores.origins.of_provision(digest, _EARLIEST)]
+            found += [stored_origins(stored) for stored in await stores.origins.of_provision(digest, _EARLIEST)]
             for received in await stores.views.received_of(digest, _EARLIEST):
                 carried = read_delivery(received.header, received.receipt).header.core.origins
                 found += [] if carried is None else [carried]
@@ -189,6 +189,7 @@ class OriginKeeper:
         return stood(proved, digest, self._parts.directory.current, member, signature.key_id)
 
 
-def _origins(stored: StoredOrigin) -> Origins:
+def stored_origins(stored: StoredOrigin) -> Origins:
+    """A proof as it is carried and shown."""
     path = tuple(Digest(stored.path[place : place + _HASH]) for place in range(0, len(stored.path), _HASH))
     return one_origin(stored.note, stored.leaf, stored.position, path)

@@ -164,15 +164,16 @@ def seal_payload(
     attachments: tuple[Attachment, ...],
     attachment_pieces: Iterable[bytes],
     checkpoint: bytes | None = None,
+    anchor: bytes | None = None,
 ) -> Iterator[bytes]:
     """The ciphertext of transport part, manifest, attachments and padding; one sealed chunk at a time.
 
     `attachment_pieces` are the attachments' bytes, one after another. The first yield follows one pass of nothing:
-    sizes are known from the manifest. `checkpoint`: what the sender was shown of the directory, for recipients to
-    compare.
+    sizes are known from the manifest. `checkpoint`: what the sender was shown of the directory, `anchor`: what it shows
+    of its own audit log, for recipients to compare.
     """
     size = content_size(manifest, attachments)
-    prefix = payload_prefix(Transport(directory_size, size, checkpoint), manifest)
+    prefix = payload_prefix(Transport(directory_size, size, checkpoint, anchor), manifest)
     whole = len(prefix) - 4 - len(manifest) + size
     return seal_stream(body_key(content_key), _payload(prefix, attachment_pieces, padded_size(whole) - whole))
 

@@ -1,11 +1,13 @@
 """The parts of a running node, put together once by wiring and handed to each of its loops."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exchange.clock import Clock
 from exchange.consent.rules import ConsentRule
+from exchange.node.clocks import ClockWatch
 from exchange.node.config import NodeConfig
 from exchange.node.directory import DirectoryView
+from exchange.node.doorkeeper import Doorkeeper
 from exchange.node.files import NodeFiles
 from exchange.node.guard import Guard
 from exchange.node.keyring import Keyring
@@ -13,8 +15,10 @@ from exchange.node.transport import RelayClient
 from exchange.node.wake import Wakes
 from exchange.records.participation import Declaration
 from exchange.storage.act_port import ActStore
+from exchange.storage.audit_port import AuditHeads, AuditStore
 from exchange.storage.consent_port import ConsentStore
 from exchange.storage.group_port import ClassStore, GroupStore
+from exchange.storage.head_port import HeadStore
 from exchange.storage.joint_port import JointStore
 from exchange.storage.node_port import (
     AccessStore,
@@ -24,6 +28,7 @@ from exchange.storage.node_port import (
     RecordStore,
     ViewStore,
 )
+from exchange.storage.opening_port import OpeningStore
 from exchange.storage.refused_port import RefusedStore
 from exchange.storage.request_port import GrantStore, RequestStore
 from exchange.storage.resend_port import ResendStore
@@ -57,6 +62,10 @@ class Stores:
     acts: ActStore
     groups: GroupStore
     classes: ClassStore
+    audit: AuditStore
+    audit_heads: AuditHeads
+    heads: HeadStore
+    openings: OpeningStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,13 @@ class Parts:
     wakes: Wakes
     declaration: Declaration | None = None
     rules: tuple[ConsentRule, ...] = ()
+    doors: Doorkeeper = field(init=False)
+    clocks: ClockWatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Place the doorkeeper, and who watches the clocks."""
+        object.__setattr__(self, "doors", Doorkeeper(self.stores.audit, self.clock))
+        object.__setattr__(self, "clocks", ClockWatch(self.clock, self.stores.inbox, self.stores.audit))
 
     @property
     def member(self) -> MemberId:

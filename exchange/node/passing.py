@@ -23,6 +23,7 @@ from exchange.node.groups import Groups
 from exchange.node.holding import HeldGrants, carried_grants, stored_uses
 from exchange.node.intake import Intake
 from exchange.node.obeying import obeying
+from exchange.node.openings import Readings
 from exchange.node.origins import OriginKeeper
 from exchange.node.parts import Parts
 from exchange.node.request import ForwardRequest
@@ -62,6 +63,7 @@ class Passer:
         self._shelf = Shelf(parts)
         self._origins = OriginKeeper(parts)
         self._held = HeldGrants(parts)
+        self._readings = Readings(parts)
         # Between the judgement and the commit no other transfer may take the last use of a Grant.
         self._passing = asyncio.Lock()
         acts.register(FORWARD, Performer(Scope.RELEASE, self._perform, self._show, self._revise))
@@ -95,9 +97,10 @@ class Passer:
             message = await self._compose(source, passage, opened.caller)
             return (await self._intake.store(message, opened.idempotency)).message
 
-    async def _show(self, opened: Opened) -> dict[str, Json]:
+    async def _show(self, opened: Opened, viewer: Caller) -> dict[str, Json]:
         """The request, and of what is passed on the record and the terms that it came under."""
         source = await self._source(opened)
+        await self._readings.read(viewer, source)
         manifest = open_manifest(self._parts.keyring.vault, source)
         provision = provision_of(source)
         terms: dict[str, Json] = {
@@ -178,6 +181,7 @@ class Passer:
             record_id=fact.record_id,
             named=refers_to(fact),
             uses=stored_uses(passage.uses),
+            official=caller.official,
         )
 
 

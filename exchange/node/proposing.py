@@ -4,7 +4,6 @@ import asyncio
 import json
 
 from exchange.errors import Invalid
-from exchange.logs import get_logger
 from exchange.node.courier import draft_message
 from exchange.node.draft import Proposal
 from exchange.node.parts import Parts
@@ -46,7 +45,6 @@ async def propose(parts: Parts, message: Message, proposal: Proposal, idempotenc
         parts.files.remove_content(copy.file for copy in copies)
         return stored
     parts.wakes.to_seal.set()
-    get_logger("joint").info("draft.proposed", draft=message.id.hex(), providers=list(provision.providers))
     return stored
 
 

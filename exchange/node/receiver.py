@@ -9,16 +9,17 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from exchange.logs import get_logger
 from exchange.node.alarms import Alarms
 from exchange.node.arrival import Delivered, acknowledgement, evidence, message, place
 from exchange.node.gossip import Gossip
-from exchange.node.inbound import RECEIPT_SIZE, Judged, PutOff, RefusedEnvelope, check_body, judge
+from exchange.node.inbound import RECEIPT_DATE, RECEIPT_SIZE, Judged, PutOff, RefusedEnvelope, check_body, judge
 from exchange.node.judging import Judge
 from exchange.node.opening import Opened, open_envelope
+from exchange.node.partners import Partners
 from exchange.node.parts import Parts
 from exchange.node.receipts import tell_out_of_date
 from exchange.node.refusal_notices import RefusalNotices
+from exchange.storage.head_port import KeptHead
 from exchange.storage.node_values import Alarm, ReceivedEnvelope
 from keys.digests import header_digest
 from keys.errors import KeyFault
@@ -56,8 +57,8 @@ class Receiver:
         self._alarms = Alarms(parts.stores.inbox, parts.clock)
         self._judge = Judge(parts)
         self._gossip = Gossip(parts)
+        self._partners = Partners(parts)
         self._notices = RefusalNotices(parts)
-        self._log = get_logger("receiver")
 
     async def known(self, delivered: Delivered) -> bytes | None:
         """The acknowledgement that this very envelope gets again; None for a new one.
@@ -107,6 +108,8 @@ class Receiver:
             # A header may carry hundreds of signatures.
             return Admitted(*await asyncio.to_thread(judge, *facts))
         except PutOff as fault:
+            if fault.code == RECEIPT_DATE:
+                parts.clocks.passed(delivered.receipt.receipt.time)
             if fault.code == RECEIPT_SIZE:
                 await tell_out_of_date(parts, delivered.receipt, fault.detail)
             raise await self._put_off(delivered.header.core, fault) from None
@@ -151,9 +154,14 @@ class Receiver:
         new_message = None
         try:
             await self._gossip.heard(core.sender, opened.checkpoint)
+            await self._partners.heard(core.sender, opened.anchor)
             arrival, alarms = await place(parts, judged, opened, now)
             if opened.fact is not None:
                 alarms = (*alarms, *await self._judge.received(opened.fact, now))
+            if opened.head is not None:
+                head, raw = opened.head, opened.content.raw
+                kept = KeptHead(core.sender, core.id, core.sender, head.stream, head.last, raw)
+                await parts.stores.heads.keep(kept)
             if service is None:
                 new_message = message(parts.keyring.vault, judged, opened, now)
         except BaseException:
@@ -164,7 +172,8 @@ class Receiver:
             await parts.stores.resends.want(core.sender, opened.resend.since, now)
             parts.wakes.to_seal.set()
         try:
-            new = await parts.stores.inbox.save_received(proof, new_message, arrival, alarms)
+            relay_time = judged.receipt.time
+            new = await parts.stores.inbox.save_received(proof, new_message, arrival, alarms, relay_time=relay_time)
         except Exception:
             # Not when it is cancelled: the commit may stand, and an orphan is removed at the next start.
             parts.files.remove_content(opened.files)
@@ -174,7 +183,6 @@ class Receiver:
         if opened.consent is not None:
             parts.wakes.to_desk.set()
         parts.wakes.tell_news()
-        self._log.info("envelope.received", envelope=core.id.hex(), sender=core.sender, new=new)
         return ack
 
     async def _refuse(self, delivered: Delivered, refusal: RefusedEnvelope, now: int) -> bytes:
@@ -190,10 +198,10 @@ class Receiver:
         )
         proof = evidence(delivered, ack, core.provisions[0], "refused", refusal.rule, now)
         told = await self._notices.messages(delivered, refusal.rule, now)
-        await self._parts.stores.inbox.save_received(proof, None, None, (alarm,), told)
+        relay_time = delivered.receipt.receipt.time
+        await self._parts.stores.inbox.save_received(proof, None, None, (alarm,), told, relay_time=relay_time)
         if told:
             self._parts.wakes.to_seal.set()
-        self._log.warning("envelope.refused", envelope=core.id.hex(), sender=core.sender, code=refusal.rule)
         return ack
 
     async def _put_off(self, core: Core, fault: PutOff) -> PutOff:

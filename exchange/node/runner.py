@@ -11,10 +11,11 @@ from aiohttp import web
 
 from exchange.certificates import server_context
 from exchange.errors import ExchangeError, Invalid, Json
-from exchange.logs import get_logger
-from exchange.node.alarms import Alarms, place_of
+from exchange.logs import get_logger, place_of
+from exchange.node.alarms import Alarms
 from exchange.node.api import Api
 from exchange.node.asking import Asker
+from exchange.node.audit_log import AuditLog
 from exchange.node.compose import Composer, date_text
 from exchange.node.config import Listen
 from exchange.node.desk import Desk, Taker
@@ -23,12 +24,14 @@ from exchange.node.housekeeping import Housekeeper
 from exchange.node.indexing import index_stored
 from exchange.node.joint import Joint
 from exchange.node.link import Link
+from exchange.node.openings import Readings
 from exchange.node.origins import OriginKeeper
 from exchange.node.parts import Parts
 from exchange.node.receiver import Receiver
 from exchange.node.refusals import Refusals
 from exchange.node.sealer import Sealer
 from exchange.node.sender import Sender
+from exchange.node.stamping import Stamper
 from exchange.node.withdrawals import Withdrawals
 from exchange.process import address_of
 from schemas.statement import DirectoryEntry
@@ -87,6 +90,8 @@ class Node:
                 ("origins", self.origins.run),
                 ("desk", self.desk.run),
                 ("acts", self.composer.acts.run),
+                ("audit", AuditLog(self._parts, folder).run),
+                ("stamping", Stamper(self._parts, folder).run),
             )
         ]
         stopping = asyncio.create_task(stop.wait())
@@ -137,6 +142,7 @@ class Node:
             "member": parts.member,
             "time": date_text(parts.clock.now()),
             "relay": relay,
+            "clock": {"ahead_of_relay": parts.clocks.ahead(), "fault": parts.clocks.fault()},
             "directory": {
                 "size": directory.current.size,
                 "updated": date_text(directory.updated) if directory.updated else None,
@@ -157,7 +163,7 @@ class Node:
 
 def takers(parts: Parts, withdrawals: Withdrawals) -> tuple[Taker, ...]:
     """All that the consent desk takes, in the order of its turns."""
-    return Asker(parts), Granter(parts), Joint(parts), Refusals(parts), withdrawals
+    return Asker(parts), Granter(parts), Joint(parts), Readings(parts), Refusals(parts), withdrawals
 
 
 def _tls_context(listen: Listen, folder: Path) -> ssl.SSLContext | None:

@@ -10,8 +10,8 @@ from exchange.consent.authorise import authorise
 from exchange.consent.decision import Ledger
 from exchange.delivery.times import time_fault
 from exchange.errors import ExchangeError, Forbidden
-from exchange.logs import get_logger
-from exchange.node.alarms import Alarms, place_of
+from exchange.logs import get_logger, place_of
+from exchange.node.alarms import Alarms
 from exchange.node.matter import Matter, matter_of, parcel_of
 from exchange.node.obeying import obeying
 from exchange.node.origins import OriginKeeper
@@ -21,11 +21,13 @@ from exchange.node.outbound import (
     seal_header,
     seal_payload,
 )
+from exchange.node.partners import own_anchor
 from exchange.node.parts import Parts
 from exchange.node.resender import HEADS, MESSAGES, Resender, Save
 from exchange.node.rests import Rests
 from exchange.node.service import head_body, service_parcel
 from exchange.node.wake import wait_for
+from exchange.storage.head_port import KeptHead
 from exchange.storage.node_values import Message, OutboxEnvelope, Place, StreamOut
 from keys.digests import header_digest
 from keys.directory import Directory
@@ -147,6 +149,7 @@ class Sealer:
         try:
             recipient = MemberId(stream.recipient)
             parcel, raw = service_parcel(parts, recipient, ContentKind.HEAD, head_body(settled), now)
+            await parts.stores.heads.keep(KeptHead(None, parcel.envelope, recipient, settled.stream, settled.last, raw))
             await self._seal(parcel, HEADS, (recipient,), Matter(raw))
         except (KeyFault, ExchangeError, DecodeError) as fault:
             self._log.warning("head.waits", recipient=stream.recipient, why=str(fault))
@@ -167,10 +170,10 @@ class Sealer:
         """Ciphertext, header, self-check, commit; the exact bytes are durable before any of them leaves."""
         parts = self._parts
         parcel = await self._complete(parcel, recipients)
-        directory, shown = parts.directory.current, parts.directory.gossip
+        directory, shown, anchor = parts.directory.current, parts.directory.gossip, await own_anchor(parts)
         content_key = random_bytes(32)
         ciphertext = seal_payload(
-            content_key, directory.size, matter.manifest, matter.attachments, matter.pieces, shown
+            content_key, directory.size, matter.manifest, matter.attachments, matter.pieces, shown, anchor
         )
         size = len(matter.manifest) + sum(attachment.size for attachment in matter.attachments)
         small = sealed_size(2 * size + 2048) <= INLINE_BODY
@@ -195,7 +198,6 @@ class Sealer:
             if message is not None and not small:
                 self._rests.failed(message, parcel.created)
             raise
-        self._log.info("envelope.sealed", envelope=parcel.envelope.hex(), recipients=len(recipients), size=body.size)
 
     async def _complete(self, parcel: Parcel, recipients: tuple[MemberId, ...]) -> Parcel:
         """With the proofs that it has to carry. Raises Unavailable while nothing may go to these recipients."""

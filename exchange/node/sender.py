@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-from exchange.delivery.receipts import receipt_covers, receipt_date_fault, receipt_size_fault
 from exchange.delivery.times import TimeRule, has_ended_epoch
 from exchange.errors import ExchangeError, Unavailable
-from exchange.logs import get_logger
-from exchange.node.alarms import Alarms, place_of
+from exchange.logs import get_logger, place_of
+from exchange.node.alarms import Alarms
 from exchange.node.obeying import may_leave, require_not_withdrawn
 from exchange.node.parts import Parts
 from exchange.node.places import Places
@@ -23,6 +22,7 @@ from exchange.node.wake import wait_for
 from exchange.storage.node_values import OutboxEnvelope
 from keys.errors import KeyFault
 from keys.primitives import random_bytes
+from keys.receipts import receipt_covers, receipt_date_fault, receipt_size_fault
 from keys.verify import verify_receipt
 from schemas.canon import encode
 from schemas.content import VoidReason
@@ -145,10 +145,11 @@ class Sender:
             await self._retry_later(envelope, str(fault), now)
             return
         self.unreachable = None
-        await parts.stores.outbox.save_accepted(envelope.envelope, encode(SIGNED_RECEIPT, receipt), parts.clock.now())
+        await parts.stores.outbox.save_accepted(
+            envelope.envelope, encode(SIGNED_RECEIPT, receipt), parts.clock.now(), receipt.receipt.time
+        )
         parts.files.remove_body(envelope.envelope)
         parts.wakes.tell_news()
-        self._log.info("envelope.accepted", envelope=envelope.envelope.hex())
 
     async def _refused(self, envelope: OutboxEnvelope, refusal: RelayRefused, now: int) -> None:
         said = f"the relay refused envelope {envelope.envelope.hex()}: {refusal.code}: {refusal.detail}"
@@ -174,7 +175,6 @@ class Sender:
         parts.files.remove_body(envelope.envelope)
         parts.wakes.to_seal.set()
         parts.wakes.tell_news()
-        self._log.warning("envelope.superseded", envelope=envelope.envelope.hex(), why=why)
 
     def _body(self, envelope: OutboxEnvelope) -> Iterator[bytes]:
         return iter([envelope.body]) if envelope.body is not None else self._parts.files.read_body(envelope.envelope)
@@ -182,6 +182,7 @@ class Sender:
     def _verify(self, envelope: OutboxEnvelope, signed: SignedReceipt) -> None:
         """The receipt is the relay's, about these bytes, and of a possible time. Raises KeyFault."""
         receipt = verify_receipt(signed, self._parts.directory.current)
+        self._parts.clocks.passed(receipt.time)
         header = decode_header(envelope.header)
         if not receipt_covers(receipt, header):
             raise KeyFault("the relay's receipt is for another envelope")
@@ -213,4 +214,3 @@ class Sender:
         await parts.stores.outbox.save_final(envelope, state, reason, why, parts.clock.now())
         parts.files.remove_body(envelope)
         parts.wakes.tell_news()
-        self._log.warning("envelope.not-sent", envelope=envelope.hex(), state=state, why=why)

@@ -42,4 +42,5 @@ def service_parcel(parts: Parts, recipient: MemberId, kind: ContentKind, body: b
 def head_body(settled: SettledStream) -> bytes:
     """A head's bytes: how far a stream is settled."""
     voids = tuple(Void(number, VoidReason(reason)) for number, reason in settled.voids)
-    return encode(HEAD, Head(StreamId(settled.stream), settled.last, Digest(settled.digest), voids))
+    recent = tuple(Digest(digest) for digest in settled.recent) or None
+    return encode(HEAD, Head(StreamId(settled.stream), settled.last, Digest(settled.digest), voids, recent))

@@ -13,9 +13,12 @@ from schemas.provision import SIGNED_PROVISION, Provision
 
 def open_manifest(vault: Vault, message: Message) -> Manifest:
     """What a message was stored with; raises Undecryptable for another's, or one whose files were exchanged."""
-    return read_manifest(
-        vault.open("manifest", manifest_name(message.id, message.attachments), message.sealed_manifest)
-    )
+    return read_manifest(open_raw(vault, message))
+
+
+def open_raw(vault: Vault, message: Message) -> bytes:
+    """The exact bytes of its manifest, to which its Provision commits; raises as `open_manifest`."""
+    return vault.open("manifest", manifest_name(message.id, message.attachments), message.sealed_manifest)
 
 
 def provision_of(message: Message | DestroyedMessage) -> Provision:

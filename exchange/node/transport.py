@@ -33,6 +33,7 @@ from schemas.relayapi import (
     MAX_FRAME,
     MAX_MAILBOX,
     PATH_ACKS,
+    PATH_ANCHORS,
     PATH_BODIES,
     PATH_DIRECTORY,
     PATH_ENVELOPES,
@@ -143,11 +144,11 @@ class RelayClient:
                 return None
             raise
 
-    async def origin(self, sender: str, envelope: bytes) -> bytes | None:
-        """The proof that an envelope's acceptance is in the relay's log, not verified; None when it is not yet."""
-        path = f"{PATH_LOG}/{AUDIT}/proof?sender={sender}&envelope={envelope.hex()}"
+    async def origin(self, sender: str, envelope: bytes, recipient: str | None = None) -> bytes | None:
+        """That an acceptance, or a recipient's answer, is in the relay's log, not verified; None when it is not yet."""
+        query = f"sender={sender}&envelope={envelope.hex()}" + (f"&recipient={recipient}" if recipient else "")
         try:
-            return await self._request("GET", path, most=_MAX_ORIGIN, signed=True)
+            return await self._request("GET", f"{PATH_LOG}/{AUDIT}/proof?{query}", most=_MAX_ORIGIN, signed=True)
         except RelayRefused as refusal:
             if refusal.code == "not-logged-yet":
                 return None
@@ -172,6 +173,14 @@ class RelayClient:
     async def refusals_seen(self, seen: RefusalsSeen) -> None:
         """Say which refused transfers were dealt with, without a session."""
         await self._request("POST", PATH_REFUSALS, data=encode(REFUSALS_SEEN, seen), most=limits.KIB, signed=True)
+
+    async def anchor(self, anchor: bytes) -> bytes:
+        """Hand over an `Anchor` of this node's audit log; gives the relay's `Anchored`."""
+        return await self._request("POST", PATH_ANCHORS, data=anchor, most=limits.KIB, signed=True)
+
+    async def anchored(self, path: str, most: int) -> bytes:
+        """What the relay has of a member's log: `CODE`, `CODE/hashes?from=N` or `CODE/proof?size=N`; not verified."""
+        return await self._request("GET", f"{PATH_ANCHORS}/{path}", most=most, signed=True)
 
     async def body(self, sender: str, envelope: bytes) -> AsyncGenerator[bytes, None]:
         """Stream an envelope's ciphertext; the caller has the Patience, because it has the pieces."""

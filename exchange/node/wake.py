@@ -4,7 +4,7 @@ import asyncio
 
 
 class Wakes:
-    """Events inside one process: work for sealer, sender and desk, wanted directory entries, news for event streams."""
+    """Events inside one process: work for the other loops, wanted directory entries, news for event streams."""
 
     def __init__(self) -> None:
         """Nothing to do yet."""
@@ -12,6 +12,7 @@ class Wakes:
         self.to_send = asyncio.Event()
         self.directory = asyncio.Event()
         self.to_desk = asyncio.Event()
+        self.to_anchor = asyncio.Event()
         self._news = asyncio.Event()
 
     def tell_news(self) -> None:

@@ -111,7 +111,6 @@ class Withdrawer:
         detail = json.dumps({"conduct": said.conduct.name.lower(), "passed_on": len(said.passed_on)})
         event = ConsentEvent(now, "withdrawal.statement", said.id.hex(), said.holder, None, detail)
         await self._store.take_statement(due, stored, notices, event)
-        self._log.info(event.kind, id=event.subject, member=event.member)
 
     async def turn(self, now: int) -> None:
         """Publish what is pending, see what stands, and tell of statements that are missing."""
@@ -188,7 +187,6 @@ class Withdrawer:
         if new:
             parts.wakes.to_desk.set()
             parts.wakes.to_seal.set()
-            self._log.info("withdrawal.made", id=withdrawal.id.hex(), told=len(notices))
         stored = await self._store.withdrawal(withdrawal.id)
         return stored or withdrawal, new
 
@@ -214,7 +212,6 @@ class Withdrawer:
         if index is not None:
             event = ConsentEvent(now, "withdrawal.in-force", pending.id.hex(), None, None, json.dumps({"index": index}))
             await self._store.place(pending.id, index, now, event)
-            self._log.info(event.kind, id=event.subject, index=index)
             self._rests.done(pending.id)
             return
         if now - pending.created > HOUR:

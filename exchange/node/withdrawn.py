@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from exchange.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
-from exchange.logs import get_logger
 from exchange.node.access import Caller
 from exchange.node.arrival import CONSENT_MEASURE
 from exchange.node.courier import consent_message
@@ -61,7 +60,6 @@ class Withdrawn:
         self._destroyer = Destroyer(parts)
         # How much of the directory has been looked at.
         self._size = 0
-        self._log = get_logger("withdrawals")
 
     async def told(self, due: bytes, sender: MemberId, said: ConsentWithdrawn, now: int) -> None:
         """What a provider says that it has withdrawn. Raises Forbidden for who provided nothing of it, Invalid."""
@@ -86,7 +84,6 @@ class Withdrawn:
         detail = json.dumps({"target": said.target.name.lower(), "index": index})
         event = ConsentEvent(now, "withdrawal.told", said.id.hex(), sender, None, detail)
         await self._held.save_told(due, seen, alarm, message, event)
-        self._log.info(event.kind, id=event.subject, member=event.member)
 
     async def _require_room(self, provider: MemberId) -> None:
         """For what concerns nothing here: it may come before its message, and may be made up. Raises TooMany."""
@@ -143,7 +140,6 @@ class Withdrawn:
         files = await parts.stores.destroyed.state(stored, outgoing, official, destroy, event)
         if files is None:
             raise Conflict("stated-already", "the same was stated a moment ago")
-        self._log.info(event.kind, id=event.subject, member=event.member)
         parts.wakes.to_seal.set()
         parts.wakes.tell_news()
         await asyncio.to_thread(parts.files.destroy_content, files)
@@ -198,7 +194,6 @@ class Withdrawn:
         alarm = None if message is None else _alarm(seen, message, now)
         event = ConsentEvent(now, "withdrawal.seen", ident.hex(), provider, None, json.dumps({"index": index}))
         await self._held.save_seen(seen, alarm, message, event)
-        self._log.info(event.kind, id=event.subject, member=event.member, index=index)
 
     async def _found(self, ident: bytes, messages: Iterable[bytes]) -> tuple[WithdrawalTarget, bytes | None]:
         """What a withdrawal that only the directory shows is about, by what is here."""

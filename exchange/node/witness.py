@@ -8,8 +8,8 @@ cosigned, it begins with what a quorum of others shows since then.
 import asyncio
 from typing import Final
 
-from exchange.logs import get_logger
-from exchange.node.alarms import Alarms, place_of
+from exchange.logs import get_logger, place_of
+from exchange.node.alarms import Alarms
 from exchange.node.following import LOG, Log, Report, known_of, split_from
 from exchange.node.parts import Parts
 from exchange.storage.trust_port import Witnessed
@@ -39,14 +39,8 @@ class Witness:
         """Over the node's parts."""
         self._parts = parts
         self._lock = asyncio.Lock()
-        # What the clocks said when the relay's was last compared with this node's: Unix seconds, and steady ones.
-        self._compared: tuple[int, float] | None = None
         self._alarms = Alarms(parts.stores.inbox, parts.clock)
         self._log = get_logger("witness")
-
-    def clocks_compared(self) -> None:
-        """A session has begun, and the relay's clock says what this node's does."""
-        self._compared = self._parts.clock.now(), asyncio.get_running_loop().time()
 
     async def answer(self, request: WitnessRequest) -> WitnessAnswer:
         """Judge, keep, cosign. Never raises for what the relay sends."""
@@ -84,11 +78,10 @@ class Witness:
         behind = self._parts.directory.clock_fault(now)
         if behind is not None:
             return behind
-        if self._compared is not None:
-            ahead = now - self._compared[0] - (asyncio.get_running_loop().time() - self._compared[1])
-            if ahead > MAX_CLOCK_AHEAD:
-                # What is kept now would forbid to cosign until that time has come.
-                return f"the clock has jumped {ahead:.0f} s ahead since the session began: set it, or restart the node"
+        jumped = self._parts.clocks.jumped()
+        if jumped > MAX_CLOCK_AHEAD:
+            # What is kept now would forbid to cosign until that time has come.
+            return f"the clock has jumped {jumped:.0f} s ahead since the session began: set it, or restart the node"
         if before is not None and now < before.time - MAX_CLOCK_AHEAD:
             return "the clock has gone back since the last cosignature: set it"
         restored = await self._parts.stores.trust.restored()

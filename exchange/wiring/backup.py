@@ -25,7 +25,17 @@ from exchange.storage.node_backup import begin_again, check_store, copy_store, f
 from exchange.storage.node_reading import DATABASE
 from exchange.wiring.custody import KEYS, TOKEN_PIN, open_signing
 from exchange.wiring.node import ADMIN_TOKEN
-from exchange.wiring.snapshot import Backup, files_in, put_in_place, require_empty, snapshot, staging
+from exchange.wiring.snapshot import (
+    BACKED_UP,
+    KEYS_BACKED_UP,
+    Backup,
+    files_in,
+    put_in_place,
+    require_empty,
+    snapshot,
+    staging,
+    written_down,
+)
 from exchange.wiring.statements import REQUEST, STATEMENT, installed_statement
 from keys.digests import key_id
 from keys.errors import KeystoreFault, Undecryptable
@@ -68,7 +78,7 @@ def back_up_data(folder: Path, out: Path, now: int) -> Backup:
         snapshot(folder, stage, _FOLDERS, copy, lambda: _named(stage / DATABASE) | _proofs(folder))
         files = files_in(stage)
         digest = write_archive(out, DATA, {"member": member, "taken": now}, files)
-    return Backup(out, digest, now, len(files))
+    return written_down(Backup(out, digest, now, len(files)), folder / DATABASE, BACKED_UP)
 
 
 def back_up_keys(folder: Path, out: Path, now: int) -> Backup:
@@ -77,7 +87,7 @@ def back_up_keys(folder: Path, out: Path, now: int) -> Backup:
     kept = [f"{KEYS}/{name}.key" for name in _SECRETS]
     files = [(name, folder / name) for name in kept if (folder / name).exists()]
     digest = write_archive(out, SECRETS, {"member": member, "taken": now}, files)
-    return Backup(out, digest, now, len(files))
+    return written_down(Backup(out, digest, now, len(files)), folder / DATABASE, KEYS_BACKED_UP)
 
 
 def restore_node(

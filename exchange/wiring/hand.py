@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+from exchange.clock import SystemClock
 from exchange.errors import Invalid
 from exchange.node.config import load_config
 from exchange.storage.engine import Database
@@ -32,13 +33,13 @@ def obey_revocation(folder: Path, entry: DirectoryEntry) -> Revocation:
     if not isinstance(statement, Revocation):
         raise Invalid("no-revocation", "this is no revocation: nothing else is obeyed outside of the directory")
     obey(node_directory(folder), entry)
-    asyncio.run(_with_hand(folder, lambda hand: hand.obey(encode(DIRECTORY_ENTRY, entry))))
+    asyncio.run(_with_hand(folder, lambda hand: hand.obey(encode(DIRECTORY_ENTRY, entry), SystemClock().now())))
     return statement
 
 
 def release_hold(folder: Path, member: str) -> bool:
     """Send to a member again; False when nothing was held back. Raises StoreFault."""
-    return asyncio.run(_with_hand(folder, lambda hand: hand.release(member)))
+    return asyncio.run(_with_hand(folder, lambda hand: hand.release(member, SystemClock().now())))
 
 
 async def _with_hand(folder: Path, job: Callable[[HandStore], Awaitable[T]]) -> T:

@@ -7,6 +7,7 @@ keys/                 keystore: signing identity, encryption epochs, local key
 signing-*.cbm         what the state's root is asked to certify, and its statements (`exchange.wiring.statements`)
 admin.token           token of `cbm node status`, scope admin only
 node.db, content/, spool/   what it stores
+log/audit/            hash tiles of its audit log; made anew from the store when they are lost
 lock                  held by the process that runs on the folder
 run.json              {"pid", "url"} while it runs
 """

@@ -25,7 +25,9 @@ from exchange.process import RUN_FILE, note_running, sole_owner, stop_on_signals
 from exchange.relay.app import build_app
 from exchange.relay.config import FILE, RelaySettings, load_settings, parse_settings
 from exchange.relay.intake import RelayIdentity
+from exchange.relay.journal import OPERATOR
 from exchange.relay.runner import serve, tls_context
+from exchange.storage.audit_port import AuditFact
 from exchange.storage.relay_sqlite import SqliteRelayStore
 from exchange.wiring.relay_directory import fill_store, read_directory, taken_over
 from keys import primitives
@@ -35,6 +37,7 @@ from keys.directory import verify_first_charter
 from keys.identity import SIGNING_ENTROPY, SigningIdentity
 from keys.keystore import Keystore
 from keys.logsigner import sign_checkpoint
+from schemas.audit import AuditKind
 from schemas.canon import encode
 from schemas.charter import Relay
 from schemas.files import RELAY_IDENTITY, encode_file
@@ -102,12 +105,18 @@ async def _begin_directory(folder: Path, raw: bytes, digest: Digest) -> None:
     try:
         standing = await store.entries(0, 1)
         if not standing:
-            await store.append(raw, 0)
+            await store.append(raw, 0, [_installed(raw)])
         # The same charter may come with other signatures: the first ones stand.
         elif charter_digest(read_entry(standing[0]).body) != digest:
             raise Conflict("charter-pinned", "the directory begins with another charter: use another folder")
     finally:
         await store.close()
+
+
+def _installed(raw: bytes) -> AuditFact:
+    return AuditFact(
+        AuditKind.DIRECTORY_ENTRY, SystemClock().now(), actor=OPERATOR, reason="charter", evidence=raw, count=0
+    )
 
 
 async def run_relay(folder: Path, passphrase: bytes, announce: Callable[[str], None] | None = None) -> None:
@@ -141,7 +150,9 @@ async def _run(
     try:
         identity = RelayIdentity(key.key_id, key.sign_bytes, partial(sign_checkpoint, key))
         app = await build_app(folder, settings, store, identity, SystemClock(), None if tls is None else tls[1])
+        await app.journal.operator("started", settings.model_dump_json().encode())
         await serve(app, settings, None if tls is None else tls[0], ready, stop)
+        await app.journal.operator("stopped")
         log.info("relay.stopped")
     finally:
         (folder / RUN_FILE).unlink(missing_ok=True)

@@ -13,11 +13,23 @@ from typing import Final
 from exchange.errors import Invalid
 from exchange.relay.config import FILE, load_settings
 from exchange.storage.archive import read_archive, write_archive
+from exchange.storage.audit_beside import write_beside
 from exchange.storage.node_backup import check_store
+from exchange.storage.node_facts import operated
 from exchange.storage.relay_backup import bodies_of, copy_relay_store, log_sizes
 from exchange.storage.relay_sqlite import BODIES, DATABASE
 from exchange.wiring.relay import IDENTITY, KEY_NAME, KEYS
-from exchange.wiring.snapshot import Backup, files_in, put_in_place, require_empty, snapshot, staging
+from exchange.wiring.snapshot import (
+    BACKED_UP,
+    KEYS_BACKED_UP,
+    Backup,
+    files_in,
+    put_in_place,
+    require_empty,
+    snapshot,
+    staging,
+    written_down,
+)
 from keys.ceremony import identity_of
 from keys.digests import key_id
 from keys.keystore import STORE, Keystore
@@ -55,17 +67,20 @@ def back_up_relay(folder: Path, out: Path, now: int) -> Backup:
         snapshot(folder, stage, (BODIES,), copy, named)
         files = files_in(stage)
         digest = write_archive(out, DATA, {"taken": now}, files)
-    return Backup(out, digest, now, len(files))
+    return written_down(Backup(out, digest, now, len(files)), folder / DATABASE, BACKED_UP)
 
 
 def back_up_relay_keys(folder: Path, out: Path, now: int) -> Backup:
     """The relay's signing identity, sealed as it is in the folder. Raises Conflict, Invalid, StoreFault."""
     load_settings(folder)
     files = [(name, folder / name) for name in sorted(_secrets())]
-    return Backup(out, write_archive(out, SECRETS, {"taken": now}, files), now, len(files))
+    made = Backup(out, write_archive(out, SECRETS, {"taken": now}, files), now, len(files))
+    return written_down(made, folder / DATABASE, KEYS_BACKED_UP)
 
 
-def restore_relay(folder: Path, data: Path, keys: Path, passphrase: bytes, sha256: str | None = None) -> RestoredRelay:
+def restore_relay(
+    folder: Path, data: Path, keys: Path, passphrase: bytes, now: int, sha256: str | None = None
+) -> RestoredRelay:
     """Make a relay's folder of its two backups; it appears whole or not at all. `sha256`: of the data, as it was told.
 
     Raises Conflict when the folder is not empty, Invalid or StoreFault for backups that are damaged or not of one
@@ -83,6 +98,7 @@ def restore_relay(folder: Path, data: Path, keys: Path, passphrase: bytes, sha25
         if key_id(decode_file(RELAY_IDENTITY, (stage / IDENTITY).read_bytes()).keys) != identity.key_id:
             raise Invalid("bad-backup", "the signing key is not the one of the data: it is another relay's")
         restored = RestoredRelay(int(facts["taken"]), *log_sizes(stage / DATABASE))
+        write_beside(stage / DATABASE, operated("restored", now))
         put_in_place(stage, folder)
     return restored
 

@@ -10,11 +10,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from exchange.clock import SystemClock
 from exchange.errors import Conflict, Malformed
+from exchange.relay.journal import OPERATOR
+from exchange.storage.audit_port import AuditFact
 from exchange.storage.relay_sqlite import SqliteRelayStore
 from keys.digests import charter_digest
 from keys.directory import begin, extend
 from keys.view import Directory
+from schemas.audit import AuditKind
 from schemas.files import DIRECTORY_LINE
 from schemas.ids import Digest
 from schemas.limits import MAX_DIRECTORY_ENTRY
@@ -91,6 +95,10 @@ async def fill_store(folder: Path, entries: Iterable[bytes]) -> None:
             new = list(enumerate(page, index))[max(0, size - index) :]
             await asyncio.gather(*(store.append(entry, number) for number, entry in new))
             index += len(page)
+        taken = AuditFact(
+            AuditKind.OPERATOR, SystemClock().now(), actor=OPERATOR, reason="directory-taken-over", count=index
+        )
+        await store.record([taken])
     finally:
         await store.close()
 

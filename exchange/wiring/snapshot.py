@@ -10,9 +10,15 @@ from pathlib import Path
 from typing import Final
 
 from exchange.errors import Conflict, StoreFault
+from exchange.storage.audit_beside import write_beside
+from exchange.storage.audit_port import AuditFact
+from exchange.storage.node_facts import OPERATOR
+from schemas.audit import AuditKind
 
 # A file that goes between two looks is not named by the next snapshot.
 _TRIES: Final = 10
+BACKED_UP: Final = "backed-up"
+KEYS_BACKED_UP: Final = "keys-backed-up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,17 @@ class Backup:
     sha256: str
     taken: int
     files: int
+
+
+def written_down(made: Backup, database: Path, what: str) -> Backup:
+    """The backup, after the audit log says that it was made: one that cannot be written down is not made."""
+    fact = AuditFact(AuditKind.OPERATOR, made.taken, OPERATOR, subject=bytes.fromhex(made.sha256), reason=what)
+    try:
+        write_beside(database, fact)
+    except StoreFault:
+        made.file.unlink(missing_ok=True)
+        raise
+    return made
 
 
 @contextmanager

@@ -1,16 +1,20 @@
 """The stores of a node, all in one database."""
 
 from exchange.node.parts import Stores
+from exchange.storage.audit_sqlite import SqliteAudit
 from exchange.storage.engine import Database
 from exchange.storage.node_acts import SqliteActs
+from exchange.storage.node_audit_heads import SqliteAuditHeads
 from exchange.storage.node_consent import SqliteConsent
 from exchange.storage.node_destroyed import SqliteDestroyed
 from exchange.storage.node_evidence import SqliteEvidence
 from exchange.storage.node_grants import SqliteGrants
 from exchange.storage.node_groups import SqliteClasses, SqliteGroups
+from exchange.storage.node_heads import SqliteHeads
 from exchange.storage.node_held import SqliteHeld
 from exchange.storage.node_inbox import SqliteInbox
 from exchange.storage.node_joint import SqliteJoint
+from exchange.storage.node_openings import SqliteOpenings
 from exchange.storage.node_origins import SqliteOrigins
 from exchange.storage.node_outbox import SqliteOutbox
 from exchange.storage.node_records import SqliteRecords
@@ -46,4 +50,8 @@ def node_stores(database: Database) -> Stores:
         acts=SqliteActs(database),
         groups=SqliteGroups(database),
         classes=SqliteClasses(database),
+        audit=SqliteAudit(database),
+        audit_heads=SqliteAuditHeads(database),
+        heads=SqliteHeads(database),
+        openings=SqliteOpenings(database),
     )

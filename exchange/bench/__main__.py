@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from exchange.bench.accepting import accept_results
+from exchange.bench.auditing import audit_results
 from exchange.bench.authorising import authorise_results
 from exchange.bench.checkpoints import checkpoint_results
 from exchange.bench.importing import import_results
@@ -24,6 +25,7 @@ def main() -> None:
         *authorise_results(),
         *validation_results(),
         *import_results(),
+        *audit_results(),
     ]
     results: list[Result] = [*offline, *asyncio.run(accept_results())]
     path.write_text(json.dumps([result.as_json() for result in results], indent=1) + "\n", "utf-8")

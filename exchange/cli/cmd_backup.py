@@ -81,10 +81,11 @@ def relay_restore(
     Only when nothing was published after the backup: compare the sizes with what members have seen. If any of them has
     seen more, do not start it, and replace the relay by a charter version: its logs would contradict themselves.
     """
+    from exchange.clock import SystemClock
     from exchange.wiring.relay_backup import restore_relay
 
     passphrase = read_passphrase(passphrase_file, new=False, what=f"the keys in {keys}")
-    made = restore_relay(folder, data, keys, passphrase, sha256)
+    made = restore_relay(folder, data, keys, passphrase, SystemClock().now(), sha256)
     told = {"dir": str(folder), "as_of": utc(made.taken), "directory_size": made.directory, "audit_size": made.audit}
     print_result(told, as_json)
     note("before you start it: no member may have seen larger sizes; if one has, replace the relay instead")

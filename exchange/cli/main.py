@@ -57,7 +57,10 @@ COMMANDS: Final[dict[str, Command]] = {
     "database": Command("cmd_database", "database_app", "Search what a node holds; compile the common database."),
     "review": Command("cmd_review", "review", "Count what was exchanged, for the review of implementation (1.8)."),
     "convert": Command("cmd_convert", "convert_app", "Standards in and out: CAP, UN MilEx, STIX, GeoJSON (offline)."),
-    "audit": Command("cmd_audit", "audit_app", "Verify offline what happened, with the charter alone."),
+    "evidence": Command(
+        "cmd_evidence", "evidence_app", "Prove to others what happened; verify it with the charter alone."
+    ),
+    "audit": Command("cmd_audit", "audit_app", "Search an audit log; verify offline what happened."),
     "catalogue": Command(
         "cmd_catalogue", "catalogue_app", "The Catalogue's measures and their record types (offline)."
     ),

@@ -33,7 +33,7 @@ CORES = (
 )
 PURE = ("keys.*", "schemas.*", "exchange.convert.*", *CORES)
 # What touches a key file, and the libraries' own randomness.
-IMPURE = ("keys.keystore", "keys.mortal", "keys.primitives", "keys.token")
+IMPURE = ("keys.keystore", "keys.mortal", "keys.primitives", "keys.timestamp", "keys.token")
 INPUT_AND_OUTPUT = (
     "aiohttp",
     "asyncio",
@@ -65,6 +65,7 @@ RELAY_KEYS = tuple(
         "hybrid",
         "lines",
         "merkle",
+        "nodelog",
         "note",
         "origin",
         "policy",
@@ -132,6 +133,13 @@ RULES = (
         example=("exchange.wiring.custody", "pkcs11"),
     ),
     Rule(
+        "one other module touches time-stamps",
+        who=PACKAGES,
+        but_not=("keys.timestamp",),
+        forbidden=("rfc3161_client",),
+        example=("exchange.node.stamping", "rfc3161_client"),
+    ),
+    Rule(
         "pure modules do no input or output and know no clock",
         who=PURE,
         but_not=IMPURE,
@@ -161,6 +169,8 @@ RULES = (
             "exchange.storage",
             "exchange.convert",
             "exchange.errors",
+            "exchange.audit.pruned",
+            "exchange.audit.reconcile",
             "exchange.delivery.*",
             "exchange.consent.four_eyes",
         ),
@@ -173,12 +183,16 @@ RULES = (
         allowed=(
             "exchange.storage.port",
             "exchange.storage.act_port",
+            "exchange.storage.anchor_port",
+            "exchange.storage.audit_port",
             "exchange.storage.consent_port",
             "exchange.storage.group_port",
+            "exchange.storage.head_port",
             "exchange.storage.log_port",
             "exchange.storage.joint_port",
             "exchange.storage.node_port",
             "exchange.storage.node_values",
+            "exchange.storage.opening_port",
             "exchange.storage.refusal_port",
             "exchange.storage.refused_port",
             "exchange.storage.request_port",

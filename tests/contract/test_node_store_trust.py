@@ -43,6 +43,17 @@ class TestCheckpoints:
         notes = [(kept.size, kept.first, kept.note) for kept in await store.trust.checkpoints()]
         assert notes == [(1, NOW, None), (2, NOW, b"first note"), (3, NOW, b"first note")]
 
+    async def test_the_later_notes_of_those_that_last_stay(self, store: NodeStore) -> None:
+        for size in (1, 2):
+            await store.trust.adopt(size - 1, (b"entry",), replace(FIRST, size=size), ())
+            again = replace(FIRST, size=size, latest=NOW + 1, note=b"later note")
+            await store.trust.adopt(size, (), again, ())
+        newest = replace(FIRST, size=3, latest=NOW + MAX_LIFE + 2)
+        for _ in range(2):
+            await store.trust.adopt(2, (b"three",), newest, (), lasting={1})
+        notes = [(kept.size, kept.note, kept.first_note) for kept in await store.trust.checkpoints()]
+        assert notes == [(1, b"later note", None), (2, None, None), (3, b"first note", None)]
+
 
 class TestWitnessed:
     async def test_it_is_replaced_only_by_who_has_seen_it(self, store: NodeStore) -> None:
@@ -78,8 +89,8 @@ class TestHolds:
         assert await store.trust.save_alarm(alarm(), "MNG")
         (hold,) = await store.hand.holds()
         assert (hold.member, hold.since, hold.kind, hold.detail) == ("MNG", NOW, "split-view", "detail")
-        assert await store.hand.release("MNG")
-        assert not await store.hand.release("MNG")
+        assert await store.hand.release("MNG", NOW)
+        assert not await store.hand.release("MNG", NOW)
         # The same fact holds nothing back again; a new one does.
         assert not await store.trust.save_alarm(alarm(), "MNG")
         assert await store.hand.holds() == ()
@@ -92,7 +103,7 @@ class TestHolds:
 
     async def test_what_is_obeyed_is_kept_once(self, store: NodeStore) -> None:
         for _ in range(2):
-            await store.hand.obey(b"entry")
+            await store.hand.obey(b"entry", NOW)
         await store.reopen()
         assert await store.hand.obeyed() == (b"entry",)
 

@@ -133,7 +133,7 @@ async def test_what_was_sealed_before_a_hold_does_not_leave_either(
     assert (relay.posted, kaz.recipients()) == ([], {"MNG": "pending"})
     (row,) = kaz.rows("outbox")
     assert "held" in row["fault"]
-    assert await kaz.parts.stores.hand.release("MNG")
+    assert await kaz.parts.stores.hand.release("MNG", kaz.parts.clock.now())
     kaz.clock.time += 60
     await kaz.send()
     assert kaz.recipients() == {"MNG": "accepted"}

@@ -52,7 +52,7 @@ async def held(tested: TestNode, member: str) -> None:
     assert tested.recipients() == {member: "pending", min(others): "accepted"}
     (waits,) = [row["waits"] for row in tested.rows("messages") if row["waits"] is not None]
     assert f"`cbm node release-hold {member}`" in waits
-    assert await tested.parts.stores.hand.release(member)
+    assert await tested.parts.stores.hand.release(member, tested.parts.clock.now())
     await tested.send()
     assert tested.recipients()[member] == "accepted"
 

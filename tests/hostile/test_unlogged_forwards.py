@@ -37,7 +37,7 @@ class Proofs:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.give: Origins | None = None
 
-        async def origin(line: Line, sender: str, envelope: bytes) -> bytes | None:
+        async def origin(line: Line, sender: str, envelope: bytes, recipient: str | None = None) -> bytes | None:
             return None if self.give is None else encode(ORIGINS, self.give)
 
         monkeypatch.setattr(Line, "origin", origin)

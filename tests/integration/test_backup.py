@@ -1,5 +1,6 @@
 """Backups of a node that runs, and the node that is made of them: no key in the wrong place, nothing twice."""
 
+import hashlib
 import shutil
 import sqlite3
 import tarfile
@@ -14,11 +15,14 @@ import pytest
 from exchange.demo.processes import Processes
 from exchange.demo.site import PASSPHRASE
 from exchange.node.config import load_config
+from exchange.storage.audit_port import AuditQuery
+from exchange.storage.audit_reading import audit_reading
 from exchange.wiring.custody import open_signing
 from keys.ceremony import identity_of
 from keys.epochs import read_epoch
 from keys.keystore import Keystore
 from keys.mortal import MortalKeys
+from schemas.audit import AuditKind, read_entry
 from schemas.canon import encode
 from schemas.endings import WithdrawalTarget
 from schemas.relayapi import PATH_DIRECTORY
@@ -54,6 +58,13 @@ async def send(processes: Processes, sender: str, to: str, title: str, file: Pat
 async def titles(processes: Processes, member: str) -> list[str]:
     async with client(processes, member, attempts=10) as node:
         return sorted(row.title for row in [row async for row in node.messages()])
+
+
+def operated(database: Path) -> list[tuple[str | None, bytes | None]]:
+    """What the operator did, by the audit log: reason and subject."""
+    with audit_reading(database) as reading:
+        found = list(reading.search(AuditQuery(kinds=(AuditKind.OPERATOR,)), None))
+    return [(entry.reason, entry.subject) for entry in (read_entry(leaf.leaf or b"") for leaf in found)]
 
 
 async def back_up(processes: Processes, member: str, folder: Path) -> tuple[Path, Path]:
@@ -216,10 +227,15 @@ async def test_a_relay_goes_on_from_its_backup(site: Processes, tmp_path: Path) 
     answer(await cbm("relay", "backup", "--dir", home, "--out", data, "--json"))
     seed = identity_of(Keystore.open(home / "keys", PASSPHRASE).get("relay-signing")).ed25519_seed
     assert found(data, {"seed": seed, "sealed": (home / "keys" / "relay-signing.key").read_bytes()}) == set()
+    assert operated(home / "relay.db")[-2:] == [
+        ("stopped", None),
+        ("backed-up", hashlib.sha256(data.read_bytes()).digest()),
+    ]
     shutil.rmtree(home)
     environment = {"CBM_PASSPHRASE_FILE": str(site.site.passphrase_file)}
     made = await cbm("relay", "restore", "--dir", home, "--data", data, "--keys", keys, environment=environment)
     assert made[0] == 0, made
+    assert [reason for reason, _ in operated(home / "relay.db")][-3:] == ["keys-backed-up", "stopped", "restored"]
     await site.start("relay", "MNG")
     async with client(site, "KAZ", attempts=10) as node:
         await in_state(node, sent.id, "delivered")
@@ -231,6 +247,10 @@ async def test_what_is_no_backup_of_this_node_restores_nothing(site: Processes, 
     (tmp_path / "mng").mkdir()
     (tmp_path / "kaz").mkdir()
     data, keys = await back_up(site, "MNG", tmp_path / "mng")
+    assert operated(site.site.node("MNG") / "node.db")[-2:] == [
+        ("backed-up", hashlib.sha256(data.read_bytes()).digest()),
+        ("keys-backed-up", hashlib.sha256(keys.read_bytes()).digest()),
+    ]
     others = await back_up(site, "KAZ", tmp_path / "kaz")
     cut = tmp_path / "cut.backup"
     cut.write_bytes(data.read_bytes()[: data.stat().st_size // 2])

@@ -6,7 +6,7 @@ withdraws, and the holders state what they did.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ async def test_a_joint_record_goes_from_state_to_state_only_with_the_consent_of_
         await _stated(work, withdrawal, message, first, second)
         asked = (refused, granted, further, last)
         await _told(work, withdrawal, asked)
-        _logged(work, withdrawal, message, asked, {first: "UZB", second: "TJK"})
+        (draft,) = [row["subject"] for row in await work.consent("KAZ", "log") if row["kind"] == "draft.proposed"]
+        _logged(work, withdrawal, draft, asked, {first: "UZB", second: "TJK"})
     tell(f"consent: joint, asked, refused, granted, passed on twice, withdrawn, in {time.monotonic() - began:.0f} s")
 
 
@@ -173,21 +174,25 @@ async def _kinds(work: Officials, who: str) -> set[tuple[str, str, str | None]]:
     return {(row["kind"], row["subject"], row["member"]) for row in await work.consent(who, "log")}
 
 
-def _logged(work: Officials, withdrawal: str, message: str, asked: tuple[str, ...], passed: dict[str, str]) -> None:
+def _what(row: Mapping[str, object]) -> tuple[object, ...]:
+    return row["event"], row.get("reason")
+
+
+def _logged(work: Officials, withdrawal: str, draft: str, asked: tuple[str, ...], passed: dict[str, str]) -> None:
     """The processes' own logs name what happened by the same ids, and nothing of what was said."""
     ident = withdrawal.partition("-")[2]
     expected = {
-        "KAZ": [("draft.proposed", message), *(("request.granted", one) for one in asked)],
-        "MNG": [("draft.signed", message), ("request.refused", asked[0]), ("withdrawal.in-force", ident)],
-        "UZB": [("consent.asked", asked[0]), ("consent.refused", asked[0]), ("withdrawal.stated", ident)],
-        "TJK": [("consent.asked", asked[2]), ("withdrawal.told", ident), ("withdrawal.stated", ident)],
+        "KAZ": [("draft.proposed", draft), *(("request.granted", one) for one in asked)],
+        "MNG": [("draft.signed", draft), ("request.refused", asked[0]), ("withdrawal.in-force", ident)],
+        "UZB": [("request.made", asked[0]), ("request.refused", asked[0]), ("withdrawal.stated", ident)],
+        "TJK": [("request.made", asked[2]), ("withdrawal.told", ident), ("withdrawal.stated", ident)],
         "KGZ": [("withdrawal.told", ident), ("withdrawal.stated", ident)],
-        "relay": [("envelope.accepted", envelope) for envelope in passed],
+        "relay": [("accepted", envelope) for envelope in passed],
     }
     for envelope, holder in passed.items():
-        expected[holder].append(("envelope.accepted", envelope))
+        expected[holder].append(("relayed", envelope))
     for name, wanted in expected.items():
-        said = {(row["event"], value) for row in work.log(name) for value in row.values() if isinstance(value, str)}
+        said = {(what, row.get(of)) for row in work.log(name) for what in _what(row) for of in ("subject", "envelope")}
         assert [pair for pair in wanted if pair not in said] == [], name
         text = (work.processes.site.folder / f"{name.lower()}.log").read_text("utf-8")
         assert [

@@ -8,16 +8,18 @@ import asyncio
 import shutil
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 
 from exchange.demo.site import PASSPHRASE
+from exchange.node.notices import Notices
 from exchange.storage.relay_sqlite import read_entries
 from keys.checkpoint import parse_signed
 from keys.epochs import EPOCH_GRACE, EPOCH_TERM, EPOCHS_AHEAD
+from keys.errors import KeyFault
 from keys.keystore import Keystore
 from keys.merkle import MemoryTree, tree_root
 from keys.quorum import cosigner_keys
@@ -34,14 +36,22 @@ from tests.support.thief import halves_in, plaintext
 from tests.support.world import Sealed
 from tests.support.year import FastLoop, Year
 from tests.support.year_book import BEGIN, Plan
-from tests.support.year_calendar import CUT, FOUNDERS, LETTERS, NEWCOMERS, OFF, Calendar
+from tests.support.year_calendar import CUT, FOUNDERS, LETTERS, NEWCOMERS, OFF, RELAY_REPLACED, Calendar
 from tests.support.year_halves import all_files, found_in, key_files
 from tests.support.year_pace import LEAST, MOST, checkpoints_by_day, spread
-from tests.support.year_post import Fate, alarms, answering_keys, fates, outcomes, sealed_as
+from tests.support.year_post import Fate, alarms, answers, fates, outcomes, sealed_as
 
 pytestmark = [pytest.mark.timeout(1200)]
 
 MEMBERS: Final = (*FOUNDERS, *NEWCOMERS.values())
+
+
+class Judged(NamedTuple):
+    """An answer: when it was given (Unix seconds), and whether the relay's log shows its sender that it counts."""
+
+    fate: Fate
+    time: int
+    believed: bool
 
 
 class Lived:
@@ -52,17 +62,34 @@ class Lived:
         self.calendar = Calendar(self.year)
         with verified_once(), asyncio.Runner(loop_factory=FastLoop) as runner:
             runner.run(self._live())
-        self.fates = [fate for node in self.year.nodes.values() for fate in fates(self.year.post, node)]
 
     async def _live(self) -> None:
         try:
             await self.calendar.live()
             self.directory = self.year.directory
+            self.fates = [fate for node in self.year.nodes.values() for fate in fates(self.year.post, node)]
+            self.judged = [judged async for judged in self._judged_again()]
         finally:
             await self.year.end()
 
+    async def _judged_again(self) -> AsyncIterator[Judged]:
+        """All answers by keys that have ended: whether the senders' nodes, given them once more, believe them."""
+        nodes = self.year.nodes
+        ended = {(revoked.member, revoked.key) for revoked in self.year.book.revoked}
+        given = {code: answers(node) for code, node in nodes.items()}
+        for fate in self.fates:
+            answer = given[fate.recipient].get(fate.letter.id)
+            if answer is None or (fate.recipient, answer.acknowledgement.key_id) not in ended:
+                continue
+            believed = True
+            try:
+                await Notices(nodes[fate.letter.sender].wheels.parts)._verify(answer)
+            except KeyFault:
+                believed = False
+            yield Judged(fate, answer.acknowledgement.time, believed)
+
     def unproved(self) -> list[Fate]:
-        """What arrived and was answered by a key that ended before the sender saw the answer, which proves nothing."""
+        """What arrived and was answered, and the sender believed no answer: by a key that ended before it saw one."""
         inboxes = self.year.book.inboxes
         return [fate for fate in self.fates if fate.state == "expired" and fate.letter.id in inboxes[fate.recipient]]
 
@@ -128,11 +155,21 @@ class TestLetters:
             assert inboxes[fate.recipient][fate.letter.id] == fate.letter.title
         assert {code: len(inbox) for code, inbox in inboxes.items()} == arrived
 
-    def test_only_an_answer_under_an_ended_key_left_its_sender_in_doubt(self, lived: Lived) -> None:
-        ended = {(revoked.member, revoked.key) for revoked in lived.year.book.revoked}
-        keys = {code: answering_keys(node) for code, node in lived.year.nodes.items()}
+    def test_only_an_answer_under_an_ended_key_that_the_log_does_not_prove_left_its_sender_in_doubt(
+        self, lived: Lived
+    ) -> None:
+        unbelieved = [judged.fate for judged in lived.judged if not judged.believed]
         for fate in lived.unproved():
-            assert (fate.recipient, keys[fate.recipient][fate.letter.id]) in ended
+            assert fate in unbelieved
+
+    def test_an_answer_under_an_ended_key_is_believed_by_the_log_of_the_relay_in_use_and_by_no_other(
+        self, lived: Lived
+    ) -> None:
+        believed = [judged.time for judged in lived.judged if judged.believed]
+        replaced = BEGIN + RELAY_REPLACED * DAY
+        assert believed
+        assert all(time >= replaced for time in believed)
+        assert any(judged.time < replaced for judged in lived.judged)
 
     def test_no_node_ever_got_what_it_could_not_open(self, lived: Lived) -> None:
         answers = sum((outcomes(node) for node in lived.year.nodes.values()), Counter())

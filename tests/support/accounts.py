@@ -3,13 +3,13 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from exchange.delivery.receipts import receipt_covers
 from exchange.demo.site import Site
 from exchange.storage.engine import Database
 from exchange.storage.node_values import Message, OutboxEnvelope, RecipientRow
 from exchange.storage.node_views import SqliteViews
 from exchange.wiring.epochs import node_directory
 from keys.directory import Directory
+from keys.receipts import receipt_covers
 from keys.verify import verify_acknowledgement, verify_receipt
 from schemas.canon import decode
 from schemas.envelope import decode_header

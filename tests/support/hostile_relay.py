@@ -32,6 +32,7 @@ from schemas.receipt import (
 )
 from schemas.refused import RefusedTransfer
 from schemas.relayapi import INLINE_BODY, Acks, Deliver, Mailbox, RefusalsSeen, Seen, SeenItem
+from tests.support.anchors import HeldLogs
 from tests.support.cosigners import cosigned, cosigned_note, signed_checkpoint
 from tests.support.origins import AuditLog
 from tests.support.world import Sealed, World
@@ -47,7 +48,9 @@ class HostileRelay:
         entries: directory entries that it serves.
         views: per member, other entries than these.
         notes: per member, the checkpoint of the directory that it shows, by default a cosigned one of now; None: none.
+        anchors: what it holds of members' logs.
         audit: its log of acceptances; what a test takes out of `logged` has no proof there.
+        answered: by envelope and recipient, the proof that an answer is in its log.
         waiting: per member, what a pull gives, in this order; it stays there until a test takes it out.
         bodies: large ciphertexts by envelope id.
         notices: per member, acknowledgements that it passes on.
@@ -66,6 +69,7 @@ class HostileRelay:
     views: dict[str, list[bytes]] = field(default_factory=dict)
     notes: dict[str, bytes | None] = field(default_factory=dict)
     logged: dict[tuple[str, bytes], int] = field(default_factory=dict)
+    answered: dict[tuple[bytes, str], bytes] = field(default_factory=dict)
     waiting: dict[str, list[Deliver]] = field(default_factory=dict)
     bodies: dict[bytes, bytes] = field(default_factory=dict)
     notices: dict[str, list[bytes]] = field(default_factory=dict)
@@ -82,6 +86,7 @@ class HostileRelay:
         """It begins with the true directory."""
         self.entries = list(self.world.entries)
         self.audit = AuditLog(self.world)
+        self.anchors = HeldLogs()
 
     def line(self, member: str, clock: Clock | None = None) -> "Line":
         """What the node of `member` talks to; cosignatures are of the time of its `clock`."""
@@ -173,9 +178,11 @@ class Line(RelayClient):
             return relay.notes[self.member]
         return cosigned_note(relay.world, relay.shown(self.member), now)
 
-    async def origin(self, sender: str, envelope: bytes) -> bytes | None:
-        """The proof of an acceptance."""
+    async def origin(self, sender: str, envelope: bytes, recipient: str | None = None) -> bytes | None:
+        """The proof of an acceptance, or of an answer, when a test has put one there."""
         relay = self._reached()
+        if recipient is not None:
+            return relay.answered.get((envelope, recipient))
         index = relay.logged.get((sender, envelope))
         return None if index is None else encode(ORIGINS, relay.audit.proof(index))
 
@@ -208,6 +215,14 @@ class Line(RelayClient):
         body = self._reached().bodies[envelope]
         for start in range(0, len(body), 50_001):
             yield body[start : start + 50_001]
+
+    async def anchor(self, anchor: bytes) -> bytes:
+        """As an honest relay does."""
+        return self._reached().anchors.take(self.member, anchor)
+
+    async def anchored(self, path: str, most: int) -> bytes:
+        """What it holds of members' logs."""
+        return self._reached().anchors.read(path)
 
     async def session(self) -> tuple[aiohttp.ClientWebSocketResponse, Digest | None]:
         """There is none: nodes pull."""

@@ -13,10 +13,11 @@ gate; only when all wait is one of them let through, so that exactly one moves a
 import asyncio
 import contextvars
 import random
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from exchange.storage.audit_port import AuditFact
 from exchange.storage.log_port import StoredCheckpoint
 from exchange.storage.port import Arrival, Facts, Held, Judge, Staged, Verdict
 from exchange.storage.refusal_port import Kept, RefusalBounds, RefusedHeader
@@ -119,10 +120,10 @@ class GatedStore:
         await self._gate("facts")
         return await self._store.facts(arrival)
 
-    async def append(self, entry: bytes, size: int) -> None:
+    async def append(self, entry: bytes, size: int, facts: Sequence[AuditFact] = ()) -> None:
         """Write, with a step before and one after."""
         await self._write("append")
-        await self._store.append(entry, size)
+        await self._store.append(entry, size, facts)
         await self._gate("appended")
 
     async def save_checkpoint(self, log: str, checkpoint: StoredCheckpoint) -> None:

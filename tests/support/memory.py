@@ -40,6 +40,9 @@ def _read(memory: int, start: int, end: int) -> Iterator[bytes]:
 
 def found(path: Path, secrets: Mapping[str, bytes]) -> set[str]:
     """The names of the secrets that a file holds, as bytes or in hexadecimal."""
+    # A narrow tile of a log that grows meanwhile goes when the wider one is there, which holds all that it held.
+    if ".p" in path.parent.suffix and not path.exists():
+        return set()
     if not path.stat().st_size:
         return set()
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from exchange.storage.act_port import ActStore
+from exchange.storage.audit_port import AuditHeads, AuditStore
+from exchange.storage.audit_sqlite import SqliteAudit
 from exchange.storage.consent_port import ConsentStore
 from exchange.storage.engine import Database
 from exchange.storage.group_port import ClassStore, GroupStore
 from exchange.storage.joint_port import JointStore
 from exchange.storage.node_acts import SqliteActs
+from exchange.storage.node_audit_heads import SqliteAuditHeads
 from exchange.storage.node_consent import SqliteConsent
 from exchange.storage.node_destroyed import SqliteDestroyed
 from exchange.storage.node_evidence import SqliteEvidence
@@ -89,6 +92,8 @@ class NodeStore:
         self.acts: ActStore = SqliteActs(self.database)
         self.groups: GroupStore = SqliteGroups(self.database)
         self.classes: ClassStore = SqliteClasses(self.database)
+        self.audit: AuditStore = SqliteAudit(self.database)
+        self.audit_heads: AuditHeads = SqliteAuditHeads(self.database)
 
     async def reopen(self) -> None:
         """As after a restart."""

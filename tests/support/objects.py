@@ -4,15 +4,19 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from schemas import limits
+from schemas.anchor import ANCHOR, ANCHORED
+from schemas.audit import AUDIT_ENTRY
 from schemas.canon import Struct, decode, encode
 from schemas.charter import CHARTER
 from schemas.consent import HOLDER_STATEMENT, JOINT_DRAFT, SIGNED_STATEMENT, decode_consent, encode_consent
 from schemas.content import HEAD, MANIFEST, RESEND, TRANSPORT
 from schemas.endings import REVOCATION, WITHDRAWAL
 from schemas.envelope import CORE, HEADER, header_length
+from schemas.evidence import ENVELOPE_EVIDENCE, EVIDENCE, LOGGED_ENTRY
 from schemas.grant import GRANT, SIGNED_GRANT
 from schemas.group import GROUP, SIGNED_GROUP
 from schemas.observation import OBSERVATION, SIGNED_OBSERVATION
+from schemas.opening import OPENING, SIGNED_OPENING
 from schemas.origin import ACCEPTANCE, ORIGINS
 from schemas.provision import PROVISION, SIGNED_PROVISION
 from schemas.receipt import ACKNOWLEDGEMENT, RECEIPT, SIGNED_ACKNOWLEDGEMENT, SIGNED_RECEIPT
@@ -54,6 +58,14 @@ STRUCTS: Final[dict[str, tuple[Struct[Any], int]]] = {
     "signed-key-request": (SIGNED_KEY_REQUEST, limits.MAX_KEY_FILE),
     "observation": (OBSERVATION, limits.MAX_OBSERVATION),
     "signed-observation": (SIGNED_OBSERVATION, limits.MAX_OBSERVATION + limits.KIB),
+    "opening": (OPENING, limits.MAX_SMALL_OBJECT),
+    "signed-opening": (SIGNED_OPENING, limits.MAX_SMALL_OBJECT),
+    "audit-entry": (AUDIT_ENTRY, limits.MAX_AUDIT_ENTRY),
+    "anchor": (ANCHOR, limits.MAX_ANCHOR),
+    "anchored": (ANCHORED, limits.MAX_SMALL_OBJECT),
+    "logged-entry": (LOGGED_ENTRY, limits.MAX_EVIDENCE),
+    "envelope-evidence": (ENVELOPE_EVIDENCE, limits.MAX_EVIDENCE),
+    "evidence": (EVIDENCE, limits.MAX_EVIDENCE),
     "session-statement": (SESSION_STATEMENT, limits.MAX_SMALL_OBJECT),
     "acks": (ACKS, MAX_MAILBOX),
     "seen": (SEEN, MAX_MAILBOX),

@@ -12,9 +12,10 @@ from typing import Any
 from keys.digests import logged_grant, logged_provision
 from keys.merkle import MemoryTree, inclusion_proof
 from keys.tiles import entry_hash
+from schemas.audit import AuditKind
 from schemas.canon import encode
 from schemas.grant import SignedGrant
-from schemas.origin import ACCEPTANCE, Acceptance, AuditKind, Origins, one_origin
+from schemas.origin import ACCEPTANCE, Acceptance, Origins, one_origin
 from schemas.provision import SignedProvision
 from tests.support.cosigners import cosigned, signed_checkpoint
 from tests.support.parties import replaced

@@ -15,6 +15,7 @@ from typing import Any, cast
 from exchange.clock import SetClock
 from exchange.relay.app import RelayApp, build_app
 from exchange.relay.intake import Intake
+from exchange.relay.journal import Journal
 from exchange.storage.port import RelayStore
 from schemas.canon import decode, encode
 from schemas.ids import MemberId
@@ -127,8 +128,9 @@ async def racing(folder: Path, world: World) -> AsyncIterator[RacingRelay]:
     as_store = cast("RelayStore", gated)
     clock = SetClock(world.now)
     app = await build_app(folder, settings, as_store, identity_of(world), clock, None)
+    journal = Journal(as_store, clock)
     intake = Intake(
-        as_store, app.keeper, identity_of(world), clock, app.sessions, app.metrics, settings.limits, lambda: None
+        as_store, app.keeper, identity_of(world), clock, app.sessions, app.metrics, settings.limits, journal
     )
     running = RacingRelay(world, app, gated, intake)
     try:

@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from exchange.storage.audit_port import AuditFact
 from exchange.storage.port import Arrival, EnvelopeKey, Facts, GrantUse, Held, Lane, RelayStore, SignedAnswer, Verdict
 from exchange.storage.relay_sqlite import SqliteRelayStore
+from schemas.audit import AuditKind
 from schemas.ids import Digest, EnvelopeId, MemberId
 
 KAZ, MNG, UZB = MemberId("KAZ"), MemberId("MNG"), MemberId("UZB")
@@ -84,4 +86,13 @@ async def body_of(bench: Bench, what: Arrival, member: MemberId = MNG) -> bytes 
 
 
 def answer(what: Arrival, member: MemberId = MNG, signed: bytes = b"ack") -> SignedAnswer:
-    return SignedAnswer(what.key, member, signed)
+    fact = AuditFact(
+        AuditKind.ACKNOWLEDGED,
+        NOW,
+        member=member,
+        envelope=what.key.id,
+        header_digest=what.header_digest,
+        evidence=signed,
+        directory_size=7,
+    )
+    return SignedAnswer(what.key, member, signed, fact)

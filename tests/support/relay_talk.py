@@ -71,12 +71,14 @@ class Session:
         self.socket = socket
 
     async def receive(self, kind: type[F], within: float = 10) -> F:
-        """The next frame, which has to be of this kind."""
-        message = await self.socket.receive(within)
-        assert message.type is aiohttp.WSMsgType.BINARY, (message, self.socket.close_code)
-        frame = decode_frame(message.data)
-        assert isinstance(frame, kind), frame
-        return frame
+        """The next frame, which has to be of this kind; requests to cosign may come in between at any time."""
+        while True:
+            message = await self.socket.receive(within)
+            assert message.type is aiohttp.WSMsgType.BINARY, (message, self.socket.close_code)
+            frame = decode_frame(message.data)
+            if isinstance(frame, kind):
+                return frame
+            assert isinstance(frame, WitnessRequest), frame
 
     async def send(self, frame: Frame) -> None:
         """One frame."""

@@ -1,4 +1,4 @@
-"""A software token (SoftHSM) with a PIN, in a folder of its own. `scripts/softhsm.sh` installs what it needs.
+"""A software token (SoftHSM) with a PIN, in a folder of its own. `make test` installs what it needs.
 
 A driver reads its settings and sees its tokens once for a process: the tests of one process share one token, and each
 has keys under labels of its own.
@@ -28,7 +28,7 @@ class SoftToken:
 def driver() -> str:
     """The shared library."""
     found = [path for path in _DRIVERS if Path(path).exists()]
-    assert found, "SoftHSM is missing: run scripts/softhsm.sh"
+    assert found, "SoftHSM is missing: run `make test`, or install softhsm2"
     return found[0]
 
 

@@ -12,9 +12,8 @@ from typing import Any
 from exchange.node.files import manifest_name
 from schemas.canon import decode
 from schemas.content import read_manifest
-from schemas.ids import KeyId
 from schemas.limits import MAX_SMALL_OBJECT
-from schemas.receipt import SIGNED_ACKNOWLEDGEMENT, SIGNED_RECEIPT
+from schemas.receipt import SIGNED_ACKNOWLEDGEMENT, SIGNED_RECEIPT, SignedAcknowledgement
 from tests.support.node import MEASURE, bare_record, ministry
 from tests.support.year_node import YearNode
 
@@ -110,12 +109,11 @@ def sealed_as(node: YearNode, letter: Letter) -> list[str]:
     return [row["state"] for row in rows if row["message"] == letter.id]
 
 
-def answering_keys(node: YearNode) -> dict[bytes, KeyId]:
-    """By message, the key that signed the node's answer to the envelope that brought it."""
+def answers(node: YearNode) -> dict[bytes, SignedAcknowledgement]:
+    """By message, the node's answer to the envelope that brought it."""
     rows = _rows(node.folder, "SELECT provision, acknowledgement FROM received WHERE outcome = 'delivered'")
-    answers = {row["provision"][:16]: row["acknowledgement"] for row in rows}
-    signed = {name: decode(SIGNED_ACKNOWLEDGEMENT, raw, 2 * MAX_SMALL_OBJECT) for name, raw in answers.items()}
-    return {name: answer.acknowledgement.key_id for name, answer in signed.items()}
+    given = {row["provision"][:16]: row["acknowledgement"] for row in rows}
+    return {name: decode(SIGNED_ACKNOWLEDGEMENT, raw, 2 * MAX_SMALL_OBJECT) for name, raw in given.items()}
 
 
 def outcomes(node: YearNode) -> Counter[str]:

@@ -24,8 +24,8 @@ from schemas.content import (
     read_manifest,
     read_transport,
 )
-from schemas.errors import Reason
-from schemas.ids import Digest, StreamId
+from schemas.errors import DecodeError, Reason
+from schemas.ids import NO_DIGEST, Digest, StreamId
 from schemas.limits import MAX_BODY, MAX_CONTENT, MAX_DIRECTORY_SIZE, MIB
 from tests.support.wire import ABSENT, changed, pack, refusal, refused
 from tests.support.world import World
@@ -177,3 +177,20 @@ def test_a_head_outside_the_protocol_is_refused(changes: Mapping[int, object], r
 def test_a_head_is_read_as_it_was_written() -> None:
     head = decode(HEAD, HEAD_BYTES, 4096)
     assert (head.last, head.voids) == (3, (Void(2, VoidReason.EXPIRED),))
+
+
+class TestHead:
+    """What a head names: its last number, and those before it."""
+
+    def test_a_header_has_its_number_counted_from_the_last(self) -> None:
+        recent = tuple(Digest(bytes([number]) * 32) for number in (4, 5, 6))
+        head = Head(StreamId(bytes(16)), 7, Digest(b"\x07" * 32), (), recent)
+        assert [head.number_of(Digest(bytes([number]) * 32)) for number in (3, 4, 6, 7)] == [None, 4, 6, 7]
+
+    def test_a_stream_in_which_nothing_was_sent_names_nothing(self) -> None:
+        assert Head(StreamId(bytes(16)), 0, NO_DIGEST, ()).number_of(NO_DIGEST) is None
+
+    @pytest.mark.parametrize(("last", "count"), [(0, 1), (1, 1), (3, 3)])
+    def test_more_numbers_than_there_were_are_a_contradiction(self, last: int, count: int) -> None:
+        with pytest.raises(DecodeError):
+            Head(StreamId(bytes(16)), last, NO_DIGEST, (), (NO_DIGEST,) * count)

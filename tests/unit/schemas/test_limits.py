@@ -8,16 +8,21 @@ from typing import Final
 import pytest
 
 from schemas import consent, limits
+from schemas.anchor import ANCHOR, read_anchor
+from schemas.audit import AUDIT_ENTRY
+from schemas.audit import read_entry as read_audit_entry
 from schemas.canon import Codec, decode, encode
 from schemas.charter import CHARTER
 from schemas.consent import HOLDER_STATEMENT, JOINT_DRAFT, SIGNED_STATEMENT, JointDraft, decode_consent
 from schemas.content import ATTACHMENT, HEAD, MANIFEST, TRANSPORT, read_manifest, read_transport
 from schemas.envelope import CORE, HEADER, decode_header, header_length
 from schemas.errors import DecodeError, Reason
+from schemas.evidence import ENVELOPE_EVIDENCE, EVIDENCE, LOGGED_ENTRY
 from schemas.grant import GRANT, SIGNED_GRANT
 from schemas.group import GROUP, SIGNED_GROUP
 from schemas.ids import KeyId, MemberId
 from schemas.observation import OBSERVATION, SIGNED_OBSERVATION
+from schemas.opening import OPENINGS
 from schemas.origin import ACCEPTANCE, ORIGIN_PROOF, ORIGINS
 from schemas.provision import PROVISION, SIGNED_PROVISION
 from schemas.receipt import RECEIPT, SIGNED_RECEIPT
@@ -73,6 +78,10 @@ def digests(count: int) -> list[bytes]:
     return [bytes([number]) * 32 for number in range(count)]
 
 
+def numbered(count: int) -> list[bytes]:
+    return [number.to_bytes(2, "big") for number in range(count)]
+
+
 # Name of the bound: codec, field number, and the field's value made from the bound (or one above it).
 FIELDS: Final[dict[str, tuple[object, int, Callable[[int], object]]]] = {
     "MAX_RECIPIENTS": (WRAPS, 1, wraps),
@@ -124,11 +133,25 @@ FIELDS: Final[dict[str, tuple[object, int, Callable[[int], object]]]] = {
     "MAX_ORIGIN_NOTE": (ORIGINS, 1, lambda n: [bytes(n)]),
     "MAX_ORIGIN_CHECKPOINTS": (ORIGINS, 1, lambda n: [bytes([i]) for i in range(n)]),
     "MAX_GOSSIP": (TRANSPORT, 3, bytes),
+    "MAX_GOSSIP of an anchor": (TRANSPORT, 4, bytes),
+    "MAX_ACTOR": (AUDIT_ENTRY, 5, lambda n: "a" * n),
+    "MAX_CODE": (AUDIT_ENTRY, 11, lambda n: "a" * n),
+    "MAX_TREE_SIZE of an entry": (AUDIT_ENTRY, 15, int),
+    "MAX_DIRECTORY_SIZE of an entry": (AUDIT_ENTRY, 16, int),
+    "MAX_ANCHOR_NOTE": (ANCHOR, 2, bytes),
+    "MAX_ANCHORED": (ANCHOR, 4, lambda n: bytes(32 * n)),
     "MAX_OBSERVATION": (SIGNED_OBSERVATION, 1, bytes),
     "MAX_NOTE of an observation": (OBSERVATION, 5, bytes),
     "MAX_PROOF of an observation": (OBSERVATION, 10, lambda n: [bytes(32)] * n),
     "MAX_DIRECTORY_SIZE of an observation": (OBSERVATION, 8, int),
     "MAX_MEMBERS of a quorum": (CHARTER, 7, lambda n: {1: n, 2: n}),
+    "MAX_ACKNOWLEDGEMENTS": (ENVELOPE_EVIDENCE, 4, numbered),
+    "MAX_EVIDENCE_REFUSALS": (EVIDENCE, 8, numbered),
+    "MAX_EVIDENCE_ITEMS": (EVIDENCE, 9, numbered),
+    "MAX_EVIDENCE_EARLIER": (EVIDENCE, 13, numbered),
+    "MAX_AUDIT_ENTRY of evidence": (LOGGED_ENTRY, 1, bytes),
+    "MAX_OPENINGS": (OPENINGS, 1, numbered),
+    "MAX_RECENT": (HEAD, 5, digests),
 }
 
 
@@ -144,9 +167,12 @@ SIZES: Final[dict[str, Callable[[bytes], object]]] = {
     "MAX_HEADER": decode_header,
     "MAX_MANIFEST": read_manifest,
     "MAX_TRANSPORT": read_transport,
+    "MAX_AUDIT_ENTRY": read_audit_entry,
+    "MAX_ANCHOR": read_anchor,
     # The kind byte counts for nothing.
     "MAX_CONSENT": lambda data: decode_consent(b"\x01" + data),
     "MAX_DIRECTORY_ENTRY": read_entry,
+    "MAX_EVIDENCE": lambda data: decode(EVIDENCE, data, limits.MAX_EVIDENCE),
 }
 
 
@@ -164,6 +190,8 @@ LISTS: Final[dict[str, tuple[object, int, int]]] = {
     "MAX_GRANTS": (CORE, 6, limits.MAX_GRANTS),
     "MAX_MEMBERS": (CHARTER, 3, limits.MAX_MEMBERS),
     "MAX_ORIGINS": (ORIGINS, 2, limits.MAX_ORIGINS),
+    "MAX_EVIDENCE_ENVELOPES": (EVIDENCE, 6, limits.MAX_EVIDENCE_ENVELOPES),
+    "MAX_EVIDENCE_ENVELOPES of heads": (EVIDENCE, 7, limits.MAX_EVIDENCE_ENVELOPES),
     "MAX_MEMBERS of signatures": (DIRECTORY_ENTRY, 3, limits.MAX_MEMBERS),
     "MAX_ACKS": (SEEN, 1, MAX_ACKS),
 }

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import pytest
 
+from schemas.audit import AuditKind
 from schemas.canon import decode, encode
 from schemas.errors import Reason
 from schemas.ids import Digest, EnvelopeId, MemberId
 from schemas.limits import MAX_CORE
-from schemas.origin import ACCEPTANCE, ORIGINS, Acceptance, AuditKind, OriginProof, Origins, joined, one_origin
+from schemas.origin import ACCEPTANCE, ORIGINS, Acceptance, OriginProof, Origins, joined, one_origin
 from tests.support.wire import ABSENT, changed, fields, refusal, refused
 
 LEAF = encode(

@@ -32,7 +32,7 @@ def encoding(story: Story) -> Iterator[Vector]:
         ("nested-too-deep", b"\x91" * 1025 + b"\x00", Reason.TOO_DEEP),
         ("fields-in-descending-order", raw_map([two, one]), Reason.BAD_ORDER),
         ("field-repeated", raw_map([one, one, two]), Reason.DUPLICATE_FIELD),
-        ("field-unknown", raw_map([one, two, (b"\x04", b"\x00")]), Reason.UNKNOWN_FIELD),
+        ("field-unknown", raw_map([one, two, (b"\x05", b"\x00")]), Reason.UNKNOWN_FIELD),
         ("field-negative", raw_map([(b"\xff", b"\x00"), one, two]), Reason.UNKNOWN_FIELD),
         ("field-missing", raw_map([one]), Reason.MISSING_FIELD),
         ("field-named-by-text", pack({"1": 7, "2": 9}), Reason.WRONG_TYPE),

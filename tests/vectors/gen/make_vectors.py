@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from tests.vectors.gen import bounds, changes, classes, consents, defects, later, logs, media, valid
+from tests.vectors.gen import audits, bounds, changes, classes, consents, defects, later, logs, media, valid
 from tests.vectors.gen.kept import FILE, FOLDER, Kept, VectorWorld
 from tests.vectors.gen.model import STAGES, Vector
 
@@ -43,6 +43,8 @@ _PARTS: Final[tuple[Callable[[valid.Story], Iterator[Vector]], ...]] = (
     consents.object_defects,
     consents.signatures,
     media.objects,
+    audits.objects,
+    audits.defects,
 )
 WORLD: Final = "world.json"
 

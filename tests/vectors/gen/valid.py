@@ -120,6 +120,7 @@ def objects(story: Story) -> Iterator[Vector]:
     yield decode("record", "manifest", story.manifest)
     yield decode("example", "transport", encode(TRANSPORT, Transport(7, 300)))
     yield decode("with-a-checkpoint", "transport", encode(TRANSPORT, Transport(7, 300, b"a signed note")))
+    yield decode("with-an-anchor", "transport", encode(TRANSPORT, Transport(7, 300, None, b"a signed note")))
     voids = (Void(2, VoidReason.EXPIRED), Void(5, VoidReason.LOST))
     yield decode("two-voids", "head", encode(HEAD, Head(original.secrets["MNG"].stream, 6, original.digest, voids)))
     yield decode("example", "resend", encode(RESEND, Resend(receipt.receipt.time)))

@@ -1,5 +1,7 @@
 """Whom a refusal is told, and what a notice of one proves."""
 
+from typing import Any
+
 import pytest
 
 from exchange.consent.authorise import authorise
@@ -12,7 +14,7 @@ from keys.errors import BadSignature, Untrusted
 from schemas.canon import encode
 from schemas.errors import DecodeError
 from schemas.ids import MemberId
-from schemas.limits import DAY, MAX_CLOCK_AHEAD
+from schemas.limits import DAY, HOUR, MAX_CLOCK_AHEAD
 from schemas.receipt import SIGNED_RECEIPT
 from schemas.refused import RefusedTransfer
 from tests.support.world import Sealed, World
@@ -159,6 +161,36 @@ class TestJudged:
             judge_refused(
                 RefusedTransfer(sealed.header_bytes, other, "no-consent", world.now), world.directory, world.now
             )
+
+    @pytest.mark.parametrize(
+        ("field", "value", "why"),
+        [
+            ("body_size", 1, "another envelope"),
+            ("time", -MAX_CLOCK_AHEAD - 1, "before the envelope was made"),
+            ("time", 90 * DAY, "after the envelope's expiry"),
+            ("directory_size", 1, "when there were"),
+        ],
+    )
+    def test_a_receipt_that_no_honest_relay_gives(self, world: World, field: str, value: int, why: str) -> None:
+        """It would make unlawful what was not: whoever shows it proves nothing, to a node as in a file."""
+        sealed = of(world, "KAZ")
+        fields: dict[str, Any] = {field: world.now + value if field == "time" else value}
+        notice = RefusedTransfer(
+            sealed.header_bytes, encode(SIGNED_RECEIPT, world.receipt(sealed, **fields)), "no-consent", world.now
+        )
+        with pytest.raises(Invalid, match=why):
+            judge_refused(notice, world.directory, world.now, lambda _time: world.directory.size)
+
+    def test_with_a_receipt_of_after_a_withdrawal_it_cannot_be_told(self, world: World) -> None:
+        """A relay may keep a lawful envelope back until consent is withdrawn."""
+        sealed = of(world, "KAZ", sender="KAZ", to=("MNG",))
+        ended = withdraw_provision(world.nodes["KAZ"], sealed.header.core.provisions[0].provision.id, world.now)
+        later = extend(world.directory, [ended])
+        receipt = encode(SIGNED_RECEIPT, world.receipt(sealed, directory_size=later.size, time=world.now + HOUR))
+        notice = RefusedTransfer(sealed.header_bytes, receipt, "consent-withdrawn", world.now + HOUR)
+        found = judge_refused(notice, later, world.now + HOUR, lambda _time: world.directory.size)
+        assert (found.agrees, found.lawful, found.decided) == (False, False, world.now + HOUR)
+        assert judge_refused(notice, later, world.now + HOUR, lambda _time: later.size).agrees
 
     def test_a_directory_or_a_key_that_is_not_known_here(self, world: World) -> None:
         sealed = of(world, "KAZ")

@@ -12,6 +12,7 @@ from icalendar import Calendar
 
 from exchange.errors import Json
 from exchange.records.participation import parse_declaration
+from schemas.audit import AuditKind, read_entry
 from schemas.limits import DAY
 from tests.support.attacks import delivered
 from tests.support.hostile_relay import HostileRelay
@@ -294,7 +295,9 @@ def review(reporter: str, *counts: tuple[str, int]) -> dict[str, Any]:
     return {**found, "body": {"reporter": reporter, "catalogue": EDITION, **days, "counts": listed}}
 
 
-async def test_the_reports_received_are_merged(api: Api, token: str, relay: HostileRelay, world: World) -> None:
+async def test_the_reports_received_are_merged(
+    api: Api, token: str, relay: HostileRelay, world: World, kaz: TestNode
+) -> None:
     await receive(api, relay, "MNG", review("MNG", ("MNG", 1), ("UZB", 3)), "urn:x-mfa:1")
     await receive(api, relay, "UZB", review("UZB", ("MNG", 1), ("UZB", 2)), "urn:x-mfa:2")
     reply = await api.ask("GET", "/v1/review/merged?start=2026-01-01&end=2026-12-31", token)
@@ -304,5 +307,8 @@ async def test_the_reports_received_are_merged(api: Api, token: str, relay: Host
         for row in reply.json["rows"]
     ]
     assert shown == [("MNG", 1, 1, 1, False), ("UZB", 2, 1, 3, True)]
+    # Who sees what they say has read them.
+    kinds = [read_entry(leaf.leaf or b"").kind for leaf in await kaz.parts.stores.audit.leaves(0, 999)]
+    assert kinds.count(AuditKind.OPENED) == 2
     other = await api.ask("GET", "/v1/review/merged?start=2025-01-01&end=2025-12-31", token)
     assert (other.json["reporters"], other.json["rows"]) == ([], [])

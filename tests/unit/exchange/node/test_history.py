@@ -55,3 +55,16 @@ def test_the_least_size_is_that_of_the_largest_that_was_there(pairs: list[tuple[
     history = History(kept(size, first) for size, first in known.items())
     expected = max((size for size, first in known.items() if first + MERGE_DELAY < time), default=0)
     assert history.least_size(time) == expected
+
+
+def test_that_entries_were_not_seen_yet_is_shown_by_the_largest_that_has_a_note() -> None:
+    named = {size: replace(kept(size, NOW + size), note=str(size).encode()) for size in (5, 6, 9, 12)}
+    history = History([*named.values(), kept(7, NOW, None)])
+    assert history.notes_before([4]) == ()
+    assert history.notes_before([13, 8, 7, 6]) == (b"6", b"12")
+
+
+def test_before_an_entry_is_the_largest_that_does_not_have_it() -> None:
+    history = History([kept(5, NOW), kept(6, NOW), kept(9, NOW)])
+    assert history.before([2]) == frozenset()
+    assert history.before([5, 6, 8, 9, 20]) == {5, 6, 9}

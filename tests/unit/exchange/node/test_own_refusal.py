@@ -1,6 +1,9 @@
 """What a node writes down, and answers, when it refuses a transfer of its own ministry."""
 
+from collections.abc import Iterator
+
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from exchange.consent.authorise import authorise
@@ -8,6 +11,13 @@ from exchange.consent.decision import Ledger
 from exchange.errors import Forbidden
 from exchange.node.consent import require_consent
 from tests.support.world import World
+
+
+@pytest.fixture(autouse=True)
+def unconfigured() -> Iterator[None]:
+    """Capturing leaves logging configured, as it is only in a process that serves."""
+    yield
+    structlog.reset_defaults()
 
 
 def test_the_rule_the_recipient_the_provider_and_whom_to_ask(world: World) -> None:

@@ -107,7 +107,7 @@ async def test_a_clock_that_somebody_sets_ahead_for_a_moment_ends_no_witness(
     world: World, kaz: TestNode, witness: Witness
 ) -> None:
     """The time of a cosignature stays; were it next year's, this node would cosign nothing before."""
-    witness.clocks_compared()
+    kaz.parts.clocks.compare(kaz.clock.now())
     await witness.answer(asked(world, AUDIT_LOG, LEAVES[:3], 0))
     kaz.clock.time += 365 * DAY
     assert (await witness.answer(asked(world, AUDIT_LOG, LEAVES[:5], 3))).status is WitnessStatus.NOT_NOW
@@ -116,7 +116,7 @@ async def test_a_clock_that_somebody_sets_ahead_for_a_moment_ends_no_witness(
     assert (await witness.answer(asked(world, AUDIT_LOG, LEAVES[:5], 3))).status is WitnessStatus.COSIGNED
     # A new session compares the clocks anew: also after the machine has slept.
     kaz.clock.time += 365 * DAY
-    witness.clocks_compared()
+    kaz.parts.clocks.compare(kaz.clock.now())
     assert (await witness.answer(asked(world, AUDIT_LOG, LEAVES, 5))).status is WitnessStatus.COSIGNED
 
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from exchange.errors import TooMany, Unauthenticated, Unavailable
-from exchange.relay.admission import Newcomers, NonceMemory, Rates, UploadBounds, UploadSlots, network_of
+from exchange.relay.admission import Newcomers, NonceMemory, Rates, UploadBounds, UploadSlots
 from schemas.ids import MemberId
 
 KAZ, MNG = MemberId("KAZ"), MemberId("MNG")
@@ -72,22 +72,6 @@ def test_newcomers_are_bounded_in_all_and_by_address() -> None:
             raise AssertionError
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "same"),
-    [
-        (HERE, HERE, True),
-        (HERE, THERE, False),
-        ("2001:db8::1", "2001:db8::ffff:1", True),
-        ("2001:db8::1", "2001:db8:0:1::1", False),
-        ("::ffff:192.0.2.1", HERE, True),
-        (None, "no address", True),
-        (None, HERE, False),
-    ],
-)
-def test_who_has_a_whole_network_counts_as_one(first: str | None, second: str | None, same: bool) -> None:
-    assert (network_of(first) == network_of(second)) is same
-
-
 def test_a_nonce_is_taken_once_until_its_end() -> None:
     memory = NonceMemory()
     memory.remember(KAZ, "n", until=100, now=50)
@@ -133,4 +117,4 @@ def test_addresses_without_end_fill_no_memory() -> None:
     rates = Rates(per_second=1, at_once=1, addresses=8)
     for number in range(100):
         rates.take(f"192.0.2.{number}", 0.0)
-    assert len(rates._seen) == 8
+    assert len(rates._buckets._seen) == 8

@@ -1,5 +1,7 @@
 """Settings and set-up of a relay: what cannot be is refused with one line that says why."""
 
+import logging as python_logging
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +26,11 @@ from tests.support.world import World
 @pytest.fixture(autouse=True)
 def logging() -> Iterator[None]:
     """A command that serves sends this process's log to its standard error, which here is one test's."""
+    hook, handlers = threading.excepthook, python_logging.getLogger().handlers[:]
     yield
     structlog.reset_defaults()
+    python_logging.captureWarnings(False)
+    threading.excepthook, python_logging.getLogger().handlers[:] = hook, handlers
 
 
 PLAIN: dict[str, Any] = {"name": "relay", "plain": True}

@@ -7,7 +7,7 @@ import pytest
 
 from exchange.relay.limits import SESSION_SKEW
 from exchange.relay.tlog_core import Witness
-from exchange.relay.tlog_panel import Panel
+from exchange.relay.tlog_panel import OtherTime, Panel
 from keys.checkpoint import SignedCheckpoint
 from keys.cosign import cosign
 from keys.errors import BadSignature, KeyFault, Untrusted
@@ -105,6 +105,16 @@ def test_a_cosignature_that_does_not_hold_is_refused(
 ) -> None:
     with pytest.raises(KeyFault):
         judged(world, forge(world))
+
+
+@pytest.mark.parametrize("off", [-SESSION_SKEW - 1, SESSION_SKEW + 1])
+def test_a_cosigner_whose_clock_is_off_is_told_from_one_that_forges(world: World, off: int) -> None:
+    with pytest.raises(OtherTime):
+        judged(world, lines(world, time=NOW + off))
+    forged = (spoilt(lines(world, time=NOW + off)[0]), lines(world, time=NOW + off)[1])
+    with pytest.raises(KeyFault) as refused:
+        judged(world, forged)
+    assert not isinstance(refused.value, OtherTime)
 
 
 @pytest.mark.parametrize("answer", [b"", b"\n", b"no lines", b"\xff\xfe", "— a b".encode(), b"\x00" * 9000])

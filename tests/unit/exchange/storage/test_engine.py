@@ -4,12 +4,13 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from exchange.errors import Conflict, StoreFault, Unavailable
-from exchange.storage.engine import Database, Job
+from exchange.storage.engine import Database, Job, after_commit
 
 
 @pytest.fixture
@@ -200,3 +201,53 @@ async def test_a_full_disk_is_a_fault_of_the_store_and_the_next_write_counts(dat
 async def test_what_cannot_be_read_is_a_fault_of_the_store(database: Database) -> None:
     with pytest.raises(StoreFault, match="cannot be read"):
         await database.read(lambda c: c.execute("SELECT * FROM no_such_table").fetchall())
+
+
+async def test_what_is_due_after_the_commit_is_done_once_it_stands_and_never_for_what_failed(
+    database: Database, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+
+    def look() -> None:
+        with closing(sqlite3.connect(tmp_path / "node.db")) as beside:
+            seen.append(beside.execute("SELECT count(*) FROM directory").fetchone()[0])
+
+    def telling(job: Job[int]) -> Job[int]:
+        def run(connection: sqlite3.Connection) -> int:
+            after_commit(connection, look)
+            return job(connection)
+
+        return run
+
+    results = await behind_a_gate(database, telling(insert(0)), telling(insert_and_fail(1)), telling(insert(1)))
+    assert [type(result) for result in results] == [int, Conflict, int]
+    await database.write(lambda _: None)
+    # Once for each that stands, and each by then with all rows of its group.
+    assert seen == [2, 2]
+
+
+async def test_a_log_that_cannot_be_written_keeps_nothing_from_being_stored(database: Database) -> None:
+    def fail() -> None:
+        raise OSError("no space")
+
+    def job(connection: sqlite3.Connection) -> None:
+        after_commit(connection, fail)
+
+    await database.write(job)
+    await database.write(insert(0))
+    assert await database.read(positions) == [0]
+
+
+async def test_nothing_is_due_after_a_commit_that_failed(database: Database) -> None:
+    done: list[int] = []
+
+    def job(connection: sqlite3.Connection) -> None:
+        after_commit(connection, lambda: done.append(1))
+        connection.execute("PRAGMA defer_foreign_keys = 1")
+        connection.execute("CREATE TABLE child (parent INTEGER REFERENCES directory (position))")
+        connection.execute("INSERT INTO child VALUES (9)")
+
+    with pytest.raises(StoreFault):
+        await database.write(job)
+    await database.write(insert(0))
+    assert done == []

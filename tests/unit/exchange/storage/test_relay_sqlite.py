@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import StoreFault
+from exchange.storage.audit_port import AuditFact
+from exchange.storage.log_port import AuditLeaf
 from exchange.storage.port import Facts
 from exchange.storage.relay_mailboxes import NEXT_IN_LANE
 from exchange.storage.relay_sqlite import DATABASE, SqliteRelayStore, read_holdings
-from schemas.ids import GrantId, ProvisionId
+from schemas.audit import AuditKind
+from schemas.ids import EnvelopeId, GrantId, ProvisionId
 from tests.support.relay_store import KAZ, MNG, NOW, UZB, arrival, lanes
 
 
@@ -51,8 +54,8 @@ async def test_the_files_are_for_their_owner_only(tmp_path: Path) -> None:
 
 # One envelope of KAZ with a small body that MNG has acknowledged and UZB has not, one with a large body, one use.
 VERSION_1 = """
-INSERT INTO envelopes VALUES (1, 'KAZ', x'01', x'aa', x'bb', 1800000000, 1);
-INSERT INTO envelopes VALUES (2, 'KAZ', x'02', x'cc', x'dd', 1800000001, 1);
+INSERT INTO envelopes VALUES (1, 'KAZ', zeroblob(16), zeroblob(32), x'bb', 1800000000, 1);
+INSERT INTO envelopes VALUES (2, 'KAZ', randomblob(16), randomblob(32), x'dd', 1800000001, 1);
 INSERT INTO contents VALUES (1, 1800000900, x'0102', x'030405', NULL), (2, 1800000900, x'0607', NULL, 'large');
 INSERT INTO deliveries VALUES (1, 'MNG', 3, 1, x'ee'), (1, 'UZB', 3, 0, NULL), (2, 'UZB', 3, 0, NULL);
 INSERT INTO uses VALUES ('KAZ', x'11', 'UZB', x'22'), ('KAZ', x'11', 'UZB', x'33');
@@ -79,4 +82,24 @@ async def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path: Path
     emptied = await store.facts(asked)
     assert isinstance(emptied, Facts)
     assert (emptied.sent, emptied.waiting) == (0, ((MNG, 0), (UZB, 0)))
+    await store.close()
+
+
+async def test_acceptances_of_before_keep_their_places(tmp_path: Path) -> None:
+    """The log held nothing else then; its leaves, and so its tree, stay what they were."""
+    folder = resources.files("exchange.storage") / "sql" / "relay"
+    before = "".join((folder / f"000{number}.sql").read_text("utf-8") for number in range(1, 6))
+    ids = {sender: bytes([number]) * 16 for number, sender in enumerate((KAZ, MNG, UZB), 1)}
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection, connection:
+        connection.executescript(f"{before} PRAGMA user_version = 5;")
+        for number, (sender, envelope) in enumerate(ids.items(), 1):
+            values = (number, sender, envelope, bytes(32), b"receipt", NOW + number, 1)
+            connection.execute("INSERT INTO envelopes VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+            connection.execute("INSERT INTO audit VALUES (?, ?, ?)", (number - 1, sender.encode(), number))
+    store = SqliteRelayStore.open(tmp_path)
+    assert await store.leaves(0, 10**6) == (b"KAZ", b"MNG", b"UZB")
+    for place, (sender, envelope) in enumerate(ids.items()):
+        assert await store.leaf_of(sender, EnvelopeId(envelope)) == AuditLeaf(place, sender.encode())
+    await store.record([AuditFact(AuditKind.OPERATOR, NOW, actor="operator", reason="started")])
+    assert await store.leaf_count() == 4
     await store.close()

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from exchange import tile_files
+from exchange.audit.tree import Tree
 from exchange.errors import NotFound, StoreFault
 from exchange.process import write_durably
-from exchange.relay import tlog_tiles
-from exchange.relay.tlog_tiles import TileFiles, Tree
+from exchange.tile_files import TileFiles
 from keys.merkle import MemoryTree, tree_root, verify_consistency, verify_inclusion
 from keys.tiles import Tile, entry_hash, tile_bytes
 
@@ -158,7 +159,7 @@ async def test_a_full_disk_is_said_in_one_line_and_grows_nothing(
     def full(path: Path, data: bytes, mode: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(tlog_tiles, "write_durably", full)
+    monkeypatch.setattr(tile_files, "write_durably", full)
     with pytest.raises(StoreFault, match="No space left"):
         tree.append(leaves(5, 100))
     monkeypatch.undo()
@@ -185,7 +186,7 @@ async def test_a_crash_between_two_tiles_leaves_what_can_be_gone_on_with(
         done += 1
         write_durably(path, data, mode)
 
-    monkeypatch.setattr(tlog_tiles, "write_durably", write)
+    monkeypatch.setattr(tile_files, "write_durably", write)
     try:
         tree.append(leaves(300, 500))
     except KilledError:

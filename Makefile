@@ -13,7 +13,7 @@ demo: setup ## run one relay and four nodes on loopback through the worked excha
 	@$(BIN)/cbm demo
 
 test: lint ## check style, types and layers, then run the whole test suite
-	@scripts/softhsm.sh
+	@scripts/tools.sh softhsm2-util=softhsm2 openssl=openssl
 	$(BIN)/pytest -q
 
 soak: setup ## run the long tests only

@@ -11,6 +11,10 @@ import aiohttp
 _CODE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _MAX_DETAIL: Final = 300
 
+# RuntimeError: uvloop's, when a new socket has the number of one whose connection has just broken.
+NETWORK_FAULTS: Final = (aiohttp.ClientError, TimeoutError, OSError, RuntimeError)
+"""What a connection that cannot be made, or breaks, is told by."""
+
 
 def reason(fault: BaseException) -> str:
     """A network fault in words, without the library's objects."""

@@ -17,7 +17,7 @@ from http_message_signatures import HTTPMessageSigner, algorithms
 from exchange.clock import Clock
 from exchange.errors import ExchangeError
 from exchange.node.patience import Patience
-from exchange.node.relay_fault import problem, reason
+from exchange.node.relay_fault import NETWORK_FAULTS, problem, reason
 from exchange.node.tls import PinnedCertificates, pinned_context
 from keys.identity import SigningIdentity
 from keys.origin import AUDIT_LOG as AUDIT
@@ -197,7 +197,7 @@ class RelayClient:
                 socket = await self._http().ws_connect(
                     self._url + PATH_SESSION, ssl=self._context, max_msg_size=MAX_FRAME + 1, heartbeat=20, autoping=True
                 )
-        except (aiohttp.ClientError, TimeoutError, OSError) as fault:
+        except NETWORK_FAULTS as fault:
             raise self._unreachable(fault) from None
         if not self.tls:
             return socket, None
@@ -242,7 +242,7 @@ class RelayClient:
                 method, self._url + path, headers=headers, data=data, ssl=self._context, allow_redirects=False
             ) as response:
                 yield response
-        except (aiohttp.ClientError, TimeoutError, OSError) as fault:
+        except NETWORK_FAULTS as fault:
             raise self._unreachable(fault) from None
 
     def _signed(self, method: str, path: str, body: bytes | None) -> dict[str, str]:

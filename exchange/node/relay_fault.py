@@ -4,16 +4,32 @@ import json
 import os
 import re
 import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import aiohttp
 
+from exchange.errors import ExchangeError
+
 _CODE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _MAX_DETAIL: Final = 300
+# uvloop says so, in a RuntimeError, of a new socket with the number of one whose connection has just broken, and which
+# still stands in its books.
+_NUMBER_IN_USE: Final = "File descriptor "
 
-# RuntimeError: uvloop's, when a new socket has the number of one whose connection has just broken.
-NETWORK_FAULTS: Final = (aiohttp.ClientError, TimeoutError, OSError, RuntimeError)
-"""What a connection that cannot be made, or breaks, is told by."""
+
+@contextmanager
+def network_faults(told: Callable[[BaseException], ExchangeError]) -> Iterator[None]:
+    """Raise what `told` makes of it when a connection cannot be made, or breaks, within the block."""
+    try:
+        yield
+    except (aiohttp.ClientError, TimeoutError, OSError) as fault:
+        raise told(fault) from None
+    except RuntimeError as fault:
+        if not str(fault).startswith(_NUMBER_IN_USE):
+            raise
+        raise told(fault) from None
 
 
 def reason(fault: BaseException) -> str:

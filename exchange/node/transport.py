@@ -17,7 +17,7 @@ from http_message_signatures import HTTPMessageSigner, algorithms
 from exchange.clock import Clock
 from exchange.errors import ExchangeError
 from exchange.node.patience import Patience
-from exchange.node.relay_fault import NETWORK_FAULTS, problem, reason
+from exchange.node.relay_fault import network_faults, problem, reason
 from exchange.node.tls import PinnedCertificates, pinned_context
 from keys.identity import SigningIdentity
 from keys.origin import AUDIT_LOG as AUDIT
@@ -192,13 +192,11 @@ class RelayClient:
 
     async def session(self) -> tuple[aiohttp.ClientWebSocketResponse, Digest | None]:
         """Connect the WebSocket; gives it and the digest of the certificate that this connection saw."""
-        try:
+        with network_faults(self._unreachable):
             async with Patience():
                 socket = await self._http().ws_connect(
                     self._url + PATH_SESSION, ssl=self._context, max_msg_size=MAX_FRAME + 1, heartbeat=20, autoping=True
                 )
-        except NETWORK_FAULTS as fault:
-            raise self._unreachable(fault) from None
         if not self.tls:
             return socket, None
         tunnel = socket.get_extra_info("ssl_object")
@@ -237,13 +235,11 @@ class RelayClient:
         self, method: str, path: str, headers: Mapping[str, str], data: _Data
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """One request; network faults become RelayUnreachable."""
-        try:
+        with network_faults(self._unreachable):
             async with self._http().request(
                 method, self._url + path, headers=headers, data=data, ssl=self._context, allow_redirects=False
             ) as response:
                 yield response
-        except NETWORK_FAULTS as fault:
-            raise self._unreachable(fault) from None
 
     def _signed(self, method: str, path: str, body: bytes | None) -> dict[str, str]:
         """RFC 9421 headers: who asks, for what, when, once; with RFC 9530's digest when there is a body."""

@@ -312,3 +312,11 @@ async def test_the_reports_received_are_merged(
     assert kinds.count(AuditKind.OPENED) == 2
     other = await api.ask("GET", "/v1/review/merged?start=2025-01-01&end=2025-12-31", token)
     assert (other.json["reporters"], other.json["rows"]) == ([], [])
+
+
+async def test_what_one_ministry_reported_is_not_merged_for_another(api: Api) -> None:
+    asking = {ministry: await api.node.token(ministry, ("send", "read"), ("1.8",)) for ministry in ("mfa", "other")}
+    await send(api, asking["mfa"], ["MNG"], review("KAZ", ("MNG", 1)))
+    path = "/v1/review/merged?start=2026-01-01&end=2026-12-31"
+    replies = {ministry: await api.ask("GET", path, token) for ministry, token in asking.items()}
+    assert {ministry: reply.json["reporters"] for ministry, reply in replies.items()} == {"mfa": ["KAZ"], "other": []}

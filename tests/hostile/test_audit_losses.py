@@ -134,8 +134,7 @@ def test_a_relay_loses_nothing() -> None:
     assert found[0] == 3
 
 
-def test_many_statements_cost_no_more_than_one() -> None:
-    """Each of the entries is looked for among them by halves: what is counted is comparisons."""
+def test_statements_without_end_of_losses_that_nothing_bears_out_are_believed_in_none() -> None:
     losses = [Loss(10**6 + number, 1, 0, 0) for number in range(50_000)]
     gone = Gone([*losses, Pruning(2 * 10**6, 10**9, 10**6, 5)], Terms(known=10**7))
     assert gone.losses == []

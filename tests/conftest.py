@@ -9,6 +9,8 @@ import pytest
 from tests.support.token import SoftToken, new_token
 from tests.support.world import NOW, World
 
+pytest_plugins = ("tests.support.states",)
+
 
 @pytest.fixture
 def now() -> int:

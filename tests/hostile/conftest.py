@@ -14,33 +14,6 @@ from tests.support.world import World
 
 
 @pytest.fixture
-def relay(world: World) -> HostileRelay:
-    """A relay that judges nothing."""
-    return HostileRelay(world)
-
-
-@pytest.fixture
-async def kaz(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterator[TestNode]:
-    """The node of KAZ, in most attacks the provider."""
-    async with node(tmp_path, world, "KAZ", relay) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def mng(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterator[TestNode]:
-    """The node of MNG, in most attacks the audience."""
-    async with node(tmp_path, world, "MNG", relay) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def uzb(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterator[TestNode]:
-    """The node of UZB, in most attacks the third state."""
-    async with node(tmp_path, world, "UZB", relay) as opened:
-        yield opened
-
-
-@pytest.fixture
 async def xaa(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterator[TestNode]:
     """The node of XAA, in a few attacks the fourth state, or another provider."""
     async with node(tmp_path, world, "XAA", relay) as opened:

@@ -1,8 +1,5 @@
 """Evidence files of a node: what it has on file of a message, judged as a stranger judges it."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from exchange.audit.claims import Claim
@@ -15,14 +12,8 @@ from schemas.limits import DAY, HOUR, LOG_BY, MAX_CLOCK_AHEAD
 from tests.support.attacks import delivered
 from tests.support.evidence import Case, Kept, claims, judge, members, of
 from tests.support.hostile_relay import HostileRelay
-from tests.support.node import Api, TestNode, api_of, node, sealed_by
+from tests.support.node import Api, TestNode, api_of, sealed_by
 from tests.support.world import World
-
-
-@pytest.fixture
-async def mng(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterator[TestNode]:
-    async with node(tmp_path, world, "MNG", relay) as opened:
-        yield opened
 
 
 async def evidence(api: Api, subject: str, query: str = "", *scopes: str) -> bytes:

@@ -1,7 +1,5 @@
 """What an exported file shows of when things were: it holds when the keys have ended since, also after a long time."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,15 +17,9 @@ from tests.support.changes import revocation, withdrawal
 from tests.support.desk import post, shared
 from tests.support.evidence import Case, Kept, judge, members
 from tests.support.hostile_relay import HostileRelay
-from tests.support.node import TestNode, api_of, node
+from tests.support.node import TestNode, api_of
 from tests.support.withdrawing import in_force, update, withdraw
 from tests.support.world import World
-
-
-@pytest.fixture
-async def mng(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterator[TestNode]:
-    async with node(tmp_path, world, "MNG", relay) as opened:
-        yield opened
 
 
 async def exported(tested: TestNode, subject: str) -> bytes:

@@ -1,8 +1,6 @@
 """Openings: noted once, told late, collected and encrypted; kept by who sent it; and not believed from anybody else."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -18,15 +16,9 @@ from schemas.opening import OPENING, OPENINGS, SIGNED_OPENING, Opening, Openings
 from tests.support.consents import source
 from tests.support.evidence import judge, members
 from tests.support.hostile_relay import HostileRelay
-from tests.support.node import TestNode, api_of, node
+from tests.support.node import TestNode, api_of
 from tests.support.wire import pack, refusal
 from tests.support.world import World
-
-
-@pytest.fixture
-async def mng(tmp_path: Path, world: World, relay: HostileRelay) -> AsyncIterator[TestNode]:
-    async with node(tmp_path, world, "MNG", relay) as opened:
-        yield opened
 
 
 async def turn(tested: TestNode) -> None:

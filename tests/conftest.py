@@ -9,7 +9,7 @@ import pytest
 from tests.support.token import SoftToken, new_token
 from tests.support.world import NOW, World
 
-pytest_plugins = ("tests.support.states",)
+pytest_plugins = ("tests.support.settling", "tests.support.states")
 
 
 @pytest.fixture

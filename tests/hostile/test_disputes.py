@@ -4,11 +4,8 @@ What one side shows is judged by `cbm evidence verify`, and again by a verifier 
 other side made up convinces neither.
 """
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,78 +19,17 @@ from schemas.endings import WithdrawalTarget
 from schemas.envelope import encode_header
 from schemas.files import SIGNED_CHARTER, encode_file
 from schemas.grant import SIGNED_GRANT
-from schemas.ids import EnvelopeId, KeyId, MemberId
+from schemas.ids import EnvelopeId, MemberId
 from schemas.limits import DAY, HOUR
 from schemas.opening import OPENING, SIGNED_OPENING, Opening, SignedOpening
 from schemas.receipt import SIGNED_RECEIPT, Outcome
 from schemas.refused import RefusedTransfer, encode_refused
 from schemas.statement import read_entry
-from tests.standards.second_verifier import Broken, verify
-from tests.support.changes import ChangingWorld, revocation, withdrawal
+from tests.support.changes import ChangingWorld, withdrawal
 from tests.support.evidence import Case, Kept
 from tests.support.proofs import note_of
+from tests.support.settling import Settle, assert_broken, changing
 from tests.support.world import World
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the command said."""
-
-    code: int
-    findings: list[dict[str, Any]]
-    broken: dict[str, str] | None
-
-    @property
-    def outline(self) -> tuple[list[tuple[str, str]], str | None]:
-        """What the second verifier says as well: claims and about whom, or the one that does not hold."""
-        if self.broken is not None:
-            return [], self.broken["claim"]
-        rows = [(row["claim"], row["member"] or "") for row in self.findings]
-        # Why a transfer was not lawful is told once for each rule.
-        return sorted({(claim, "" if claim == "without-consent" else member) for claim, member in rows}), None
-
-    def of(self, claim: str) -> list[tuple[str, str]]:
-        """About whom a claim was found, and the sentence."""
-        return [(row["member"], row["finding"]) for row in self.findings if row["claim"] == claim]
-
-
-Settle = Callable[[World, bytes], Verdict]
-
-
-def second_opinion(world: World, data: bytes) -> tuple[list[tuple[str, str]], str | None]:
-    """That of a verifier that was written from the document alone."""
-    try:
-        return sorted(set(verify(data, world.charter_digest))), None
-    except Broken as fault:
-        return [], fault.claim
-
-
-@pytest.fixture
-def settle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Settle:
-    """Judge a file with the charter, and nothing else, at hand."""
-
-    def judged(world: World, data: bytes) -> Verdict:
-        charter, file = tmp_path / "charter.cbm", tmp_path / "evidence.cbm"
-        charter.write_bytes(encode_file(SIGNED_CHARTER, read_entry(world.entries[0])))
-        file.write_bytes(data)
-        code = run(["evidence", "verify", str(file), "--charter", str(charter), "--json"])
-        told = json.loads(capsys.readouterr().out)
-        verdict = Verdict(code, told["findings"], told["broken"])
-        assert verdict.outline == second_opinion(world, data)
-        return verdict
-
-    return judged
-
-
-@pytest.fixture
-def case(world: World) -> Case:
-    """Files of an envelope by hand."""
-    return Case(world)
-
-
-def changing() -> Case:
-    """The same over a directory that grows."""
-    return Case(ChangingWorld())
 
 
 class TestNeverSent:
@@ -278,186 +214,6 @@ class TestPassedOn:
         assert [member for member, _ in verdict.of("stated")] == ["MNG"]
         made = statement(w, first, "MNG", w.nodes["KAZ"])
         assert_broken(settle(w, case.file(first, statements=(made,))), "stated")
-
-
-class TestWithheld:
-    """ "Envelope 41 was withheld." """
-
-    def test_the_recipient_has_the_head_that_names_it(self, case: Case, settle: Settle) -> None:
-        """The relay accepted it, and handed over a later head, whose recipient has acknowledged only the head."""
-        kept = case.send("KAZ", ["MNG"])
-        head = case.head("KAZ", "MNG")
-        case.answer(head, "MNG")
-        verdict = settle(case.world, case.file(kept, heads=[head]))
-        ((member, sentence),) = verdict.of("withheld")
-        assert (member, "kept it back" in sentence) == ("MNG", True)
-
-    def test_one_of_many_that_a_head_names(self, case: Case, settle: Settle) -> None:
-        """Number 2 of 3: it is not the last one."""
-        kept = [case.send("KAZ", ["MNG"]) for _ in range(3)]
-        place = case.world.place("KAZ", "MNG")
-        head = case.head("KAZ", "MNG", recent=tuple(one.sealed.digest for one in kept[:2]), digest=place.digest)
-        case.answer(head, "MNG")
-        ((member, sentence),) = settle(case.world, case.file(kept[1], heads=[head])).of("withheld")
-        assert (member, "as number 2;" in sentence) == ("MNG", True)
-
-    def test_it_is_withdrawn_by_an_acknowledgement(self, case: Case, settle: Settle) -> None:
-        kept = case.send("KAZ", ["MNG"])
-        head = case.head("KAZ", "MNG")
-        case.answer(head, "MNG")
-        case.answer(kept, "MNG")
-        assert settle(case.world, case.file(kept, heads=[head])).of("withheld") == []
-
-    def test_a_recipient_shows_how_far_its_partner_says_it_was(self, case: Case, settle: Settle) -> None:
-        for _ in range(3):
-            case.send("KAZ", ["MNG"])
-        head = case.head("KAZ", "MNG")
-        ((member, sentence),) = settle(case.world, heads_of(case, head)).of("numbered")
-        assert (member, "is 3" in sentence) == ("KAZ", True)
-
-    def test_a_head_that_the_recipient_made_up(self, case: Case, settle: Settle) -> None:
-        manifest = case.world.head_manifest("KAZ", "MNG", last=41)
-        head = case.send("KAZ", ["MNG"], manifest=manifest, signer=case.world.nodes["MNG"])
-        head.manifest = manifest
-        assert_broken(settle(case.world, heads_of(case, head)), "sent")
-
-    def test_a_head_with_another_content(self, case: Case, settle: Settle) -> None:
-        head = case.head("KAZ", "MNG")
-        head.manifest = case.world.head_manifest("KAZ", "MNG", last=41)
-        assert_broken(settle(case.world, heads_of(case, head)), "content")
-
-    def test_nothing_was_sent_between_two_dates(self, case: Case, settle: Settle) -> None:
-        case.send("KAZ", ["MNG"])
-        place = case.world.place("KAZ", "MNG")
-        stated = {"stream": place.stream, "last": place.last, "digest": place.digest}
-        heads = [case.head("KAZ", "MNG", **stated)]
-        case.world.now += HOUR
-        heads.append(case.head("KAZ", "MNG", **stated))
-        assert [member for member, _ in settle(case.world, heads_of(case, *heads)).of("nothing-sent")] == ["KAZ"]
-        more = case.head("KAZ", "MNG", **stated | {"last": place.last + 1})
-        assert len(settle(case.world, heads_of(case, heads[0], more)).of("nothing-sent")) == 0
-
-
-class TestSwappedKeys:
-    """ "That was not our key." """
-
-    def test_an_envelope_that_is_sealed_to_a_key_of_the_relays(self, case: Case, settle: Settle) -> None:
-        w = case.world
-        swapped = w.epochs["XAA"][0]
-        sealed = w.envelope(["MNG"], "KAZ")
-        core = sealed.header.core_bytes
-        wrap = w.wrap(sealed.secrets["MNG"], core, "MNG", swapped.public, KeyId(b"s" * 32))
-        attacked = case.send("KAZ", ["MNG"], wraps={"MNG": wrap})
-        assert_broken(settle(w, case.file(attacked)), "sealed")
-
-    def test_an_acknowledgement_under_a_key_that_the_root_never_certified(self, case: Case, settle: Settle) -> None:
-        kept = case.send("KAZ", ["MNG"])
-        swapped = SigningIdentity.from_entropy(MemberId("MNG"), b"s" * 96)
-        case.answer(kept, "MNG", signer=swapped, key_id=swapped.key_id)
-        assert_broken(settle(case.world, case.file(kept)), "delivered")
-
-    def test_a_directory_with_a_swapped_key_in_it(self, case: Case, settle: Settle) -> None:
-        """The relay's own entry: no root has signed it."""
-        w = case.world
-        kept = case.send("KAZ", ["MNG"])
-        entries = [*w.entries[:3], w.entries[4], *w.entries[4:]]
-        assert_broken(settle(w, case.file(kept, entries=entries, note=note_of(w, w.entries))), "directory")
-
-    def test_a_directory_without_the_revocation(self, settle: Settle) -> None:
-        """Whoever leaves an entry out has no checkpoint for what is left."""
-        case = changing()
-        w = case.world
-        assert isinstance(w, ChangingWorld)
-        kept = case.send("KAZ", ["MNG"])
-        w.publish(revocation(w.roots["KAZ"], w.nodes["KAZ"].key_id, w.now))
-        honest = case.file(kept)
-        assert settle(w, honest).code == 0
-        shorter = case.file(kept, entries=w.entries[:-1], note=note_of(w, w.entries))
-        assert_broken(settle(w, shorter), "directory")
-
-    def test_a_directory_that_no_quorum_has_seen(self, case: Case, settle: Settle) -> None:
-        w = case.world
-        kept = case.send("KAZ", ["MNG"])
-        assert_broken(settle(w, case.file(kept, note=note_of(w, w.entries, ["KAZ", "MNG"]))), "directory")
-
-
-class TestEndedKeys:
-    """ "That key was revoked." """
-
-    def test_a_recipient_that_revokes_its_key_afterwards(self, settle: Settle) -> None:
-        """Without the relay's log nobody knows which was first: it is told, and nothing rests on it."""
-        case = changing()
-        w = case.world
-        assert isinstance(w, ChangingWorld)
-        kept = case.send("KAZ", ["MNG"])
-        case.answer(kept, "MNG")
-        w.publish(revocation(w.roots["MNG"], w.nodes["MNG"].key_id, w.now, compromised_at=w.now - 300 * DAY))
-        verdict = settle(w, case.file(kept))
-        assert (verdict.code, verdict.of("delivered")) == (0, [])
-        assert [member for member, _ in verdict.of("undated")] == ["MNG"]
-
-    def test_its_entry_in_the_relays_log_settles_it(self, settle: Settle) -> None:
-        """The revocation counts from its index; the acknowledgement stood in a log when members had not seen it."""
-        case = changing()
-        w = case.world
-        assert isinstance(w, ChangingWorld)
-        kept = case.send("KAZ", ["MNG"])
-        case.answer(kept, "MNG")
-        entry, seen = case.logged(kept, "MNG"), note_of(w, w.entries)
-        w.publish(revocation(w.roots["MNG"], w.nodes["MNG"].key_id, w.now, compromised_at=w.now - 300 * DAY))
-        verdict = settle(w, case.file(kept, logged_entries=(entry,), earlier=[seen]))
-        assert [member for member, _ in verdict.of("delivered")] == ["MNG"]
-        assert (len(verdict.of("logged")), verdict.of("undated")) == (1, [])
-
-    def test_an_entry_that_was_made_after_the_revocation_settles_nothing(self, settle: Settle) -> None:
-        case = changing()
-        w = case.world
-        assert isinstance(w, ChangingWorld)
-        kept = case.send("KAZ", ["MNG"])
-        case.answer(kept, "MNG")
-        w.publish(revocation(w.roots["MNG"], w.nodes["MNG"].key_id, w.now))
-        verdict = settle(w, case.file(kept, logged_entries=(case.logged(kept, "MNG"),)))
-        assert (verdict.of("delivered"), len(verdict.of("undated"))) == ([], 1)
-
-    def test_an_entry_that_no_quorum_has_seen(self, case: Case, settle: Settle) -> None:
-        kept = case.send("KAZ", ["MNG"])
-        case.answer(kept, "MNG")
-        entry = case.logged(kept, "MNG", by=["KAZ", "MNG"])
-        assert_broken(settle(case.world, case.file(kept, logged_entries=(entry,))), "logged")
-
-    def test_an_entry_that_is_dated_back(self, settle: Settle) -> None:
-        """The relay logs today, as if decided before the revocation, what a thief of the key has signed since."""
-        case = changing()
-        w = case.world
-        assert isinstance(w, ChangingWorld)
-        kept = case.send("KAZ", ["MNG"])
-        case.answer(kept, "MNG")
-        size = w.directory.size
-        w.publish(revocation(w.roots["MNG"], w.nodes["MNG"].key_id, w.now))
-        entry = case.logged(kept, "MNG", by=["KAZ", "UZB", "XAA"], after=HOUR, directory_size=size)
-        assert_broken(settle(w, case.file(kept, logged_entries=(entry,))), "logged")
-
-    def test_a_sender_that_revokes_its_key_afterwards(self, settle: Settle) -> None:
-        """The relay had decided before: what it accepted stays sent."""
-        case = changing()
-        w = case.world
-        assert isinstance(w, ChangingWorld)
-        kept, seen = case.send("KAZ", ["MNG"]), note_of(w, w.entries)
-        w.publish(revocation(w.roots["KAZ"], w.nodes["KAZ"].key_id, w.now, compromised_at=w.now - 300 * DAY))
-        verdict = settle(w, case.file(kept, earlier=[seen]))
-        assert (verdict.code, [member for member, _ in verdict.of("sent")]) == (0, ["KAZ"])
-
-
-def assert_broken(verdict: Verdict, claim: str) -> None:
-    """The command failed, and named this claim."""
-    assert verdict.code == 1
-    assert verdict.broken is not None
-    assert verdict.broken["claim"] == claim, verdict.broken
-
-
-def heads_of(case: Case, *heads: Kept) -> bytes:
-    """A file about the streams with a partner."""
-    return case.file(heads=heads, partner=MemberId("MNG"))
 
 
 def opening(world: World, kept: Kept, reader: str, signer: SigningIdentity | None = None) -> bytes:

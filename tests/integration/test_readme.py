@@ -40,6 +40,7 @@ def test_the_commands_of_the_readme_run_in_order(tmp_path: Path) -> None:
     assert "no valid Grant of KAZ lets MNG pass this to UZB: ask KAZ for consent" in run.stderr
     assert run.stdout.count("2.1.1.b") >= 3, run.stdout
     assert '"state": "queued"' in run.stdout
+    assert "every claim in this file holds" in run.stdout
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "bench"])
